@@ -1,0 +1,6 @@
+"""The market: what is traded, on which terms, and the trades."""
+
+from rfq.models.market import Pair, TradingTerms
+from rfq.models.trading import Fill, Quote, Rfq
+
+__all__ = ["Fill", "Pair", "Quote", "Rfq", "TradingTerms"]

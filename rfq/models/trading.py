@@ -1,0 +1,162 @@
+"""RFQs, quotes and fills."""
+
+from functools import partial
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from rfq.models.market import Pair
+from settlement.models import PayoutAddress, Settlement
+from trading.lib.ids import new_ref
+from trading.lib.states import StateMachine, Transitions
+from users.models import Counterparty
+
+
+class Side(models.TextChoices):
+    """Of the client, in USDT."""
+
+    BUY = "buy", _("Buy")
+    SELL = "sell", _("Sell")
+
+
+class Rfq(StateMachine):
+    """A client's request for a price: exactly one of base (USDT) or quote (fiat) amount."""
+
+    class Status(models.TextChoices):
+        """See the state machine in docs/architecture.md."""
+
+        OPEN = "open", _("Open")
+        QUOTED = "quoted", _("Quoted")
+        FILLED = "filled", _("Filled")
+        CANCELLED = "cancelled", _("Cancelled")
+        EXPIRED = "expired", _("Expired")
+
+    INITIAL: ClassVar[frozenset[str]] = frozenset({Status.OPEN})
+    TRANSITIONS: ClassVar[Transitions] = {
+        Status.OPEN: frozenset({Status.QUOTED, Status.CANCELLED, Status.EXPIRED}),
+        Status.QUOTED: frozenset({Status.OPEN, Status.FILLED, Status.CANCELLED, Status.EXPIRED}),
+    }
+    LIVE: ClassVar[frozenset[str]] = frozenset({Status.OPEN, Status.QUOTED})
+
+    ref = models.CharField(max_length=16, unique=True, default=partial(new_ref, "RFQ"))
+    counterparty = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="rfqs")
+    requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    client_rfq_id = models.CharField(max_length=64)
+    pair = models.ForeignKey(Pair, on_delete=models.PROTECT, related_name="rfqs")
+    side = models.CharField(max_length=4, choices=Side.choices)
+    base_amount = models.DecimalField(max_digits=24, decimal_places=6, null=True, blank=True)
+    quote_amount = models.DecimalField(max_digits=24, decimal_places=8, null=True, blank=True)
+    destination = models.ForeignKey(PayoutAddress, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    markup_bps = models.DecimalField(max_digits=7, decimal_places=2)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.OPEN)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    quotes: "models.Manager[Quote]"
+
+    class Meta:
+        verbose_name = "RFQ"
+        indexes = [
+            models.Index(fields=["status", "expires_at"], name="rfq_due"),
+            models.Index(fields=["counterparty", "-id"], name="rfq_client"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["counterparty", "client_rfq_id"], name="rfq_client_id_once"),
+            models.CheckConstraint(
+                condition=Q(base_amount__gt=0, quote_amount__isnull=True)
+                | Q(base_amount__isnull=True, quote_amount__gt=0),
+                name="rfq_one_amount",
+            ),
+            models.CheckConstraint(condition=Q(side="buy") | Q(destination__isnull=True), name="rfq_sell_goes_nowhere"),
+            models.CheckConstraint(condition=Q(expires_at__gt=models.F("created_at")), name="rfq_expires_later"),
+        ]
+
+    def __str__(self) -> str:
+        return self.ref
+
+
+class Quote(StateMachine):
+    """
+    An LP's firm answer. `price` is the LP's, in quote currency per USDT; `all_in_price` what the client sees.
+
+    The amounts are fixed with it: `base_amount` USDT against `quote_amount` (client) and
+    `lp_quote_amount` (LP) of the fiat currency.
+    """
+
+    class Status(models.TextChoices):
+        """See the state machine in docs/architecture.md."""
+
+        ACTIVE = "active", _("Active")
+        TRADED = "traded", _("Traded")
+        DONE_AWAY = "done_away", _("Done away")
+        PULLED = "pulled", _("Pulled")
+        REPLACED = "replaced", _("Replaced")
+        EXPIRED = "expired", _("Expired")
+
+    INITIAL: ClassVar[frozenset[str]] = frozenset({Status.ACTIVE})
+    TRANSITIONS: ClassVar[Transitions] = {
+        Status.ACTIVE: frozenset(
+            {Status.TRADED, Status.DONE_AWAY, Status.PULLED, Status.REPLACED, Status.EXPIRED}
+        ),
+    }
+
+    ref = models.CharField(max_length=16, unique=True, default=partial(new_ref, "QTE"))
+    rfq = models.ForeignKey(Rfq, on_delete=models.PROTECT, related_name="quotes")
+    lp = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="quotes")
+    quoted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    idempotency_key = models.CharField(max_length=64)
+    price = models.DecimalField(max_digits=24, decimal_places=10)
+    all_in_price = models.DecimalField(max_digits=24, decimal_places=10)
+    base_amount = models.DecimalField(max_digits=24, decimal_places=6)
+    quote_amount = models.DecimalField(max_digits=24, decimal_places=8)
+    lp_quote_amount = models.DecimalField(max_digits=24, decimal_places=8)
+    markup_amount = models.DecimalField(max_digits=24, decimal_places=8)
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    valid_until = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["status", "valid_until"], name="quote_due")]
+        constraints = [
+            models.UniqueConstraint(fields=["lp", "idempotency_key"], name="quote_key_once"),
+            models.UniqueConstraint(fields=["rfq", "lp"], condition=Q(status="active"), name="quote_one_active"),
+            models.UniqueConstraint(fields=["rfq"], condition=Q(status="traded"), name="quote_one_traded"),
+            models.CheckConstraint(
+                condition=Q(price__gt=0, all_in_price__gt=0, base_amount__gt=0, quote_amount__gt=0, lp_quote_amount__gt=0),
+                name="quote_positive",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.ref
+
+
+class Fill(models.Model):
+    """The trade: one accepted quote. Added once, never edited; corrected only by a reversing fill."""
+
+    append_only: ClassVar[bool] = True
+
+    ref = models.CharField(max_length=16, unique=True, default=partial(new_ref, "FIL"))
+    rfq = models.OneToOneField(Rfq, on_delete=models.PROTECT, related_name="fill")
+    quote = models.OneToOneField(Quote, on_delete=models.PROTECT, related_name="fill")
+    settlement = models.OneToOneField(Settlement, on_delete=models.PROTECT, related_name="fill")
+    client = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="+")
+    lp = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="+")
+    accepted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    side = models.CharField(max_length=4, choices=Side.choices)
+    base_amount = models.DecimalField(max_digits=24, decimal_places=6)
+    quote_amount = models.DecimalField(max_digits=24, decimal_places=8)
+    price = models.DecimalField(max_digits=24, decimal_places=10)
+    lp_price = models.DecimalField(max_digits=24, decimal_places=10)
+    filled_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["client", "filled_at"], name="fill_client_day")]
+
+    def __str__(self) -> str:
+        return self.ref

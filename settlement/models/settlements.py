@@ -1,0 +1,153 @@
+"""The delivery of both sides of one trade."""
+
+from functools import partial
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from settlement.models.ledger import Asset
+from trading.lib.ids import new_ref
+from trading.lib.states import StateMachine, Transitions
+from users.models import Counterparty
+
+
+class PayoutAddress(models.Model):
+    """An address a counterparty's USDT may go to: approved, and past its cooling period."""
+
+    ref = models.CharField(max_length=16, unique=True, default=partial(new_ref, "ADR"))
+    counterparty = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="payout_addresses")
+    chain = models.CharField(max_length=16)
+    address = models.CharField(max_length=64)
+    label = models.CharField(max_length=64, blank=True)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    usable_from = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name_plural = "payout addresses"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["counterparty", "chain", "address"], condition=Q(revoked_at__isnull=True), name="address_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(approved_at__isnull=True, usable_from__isnull=True)
+                | Q(approved_at__isnull=False, usable_from__isnull=False),
+                name="address_cools_after_approval",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.chain}:{self.address}"
+
+
+class Settlement(StateMachine):
+    """
+    One trade's delivery, with economic terms of its own.
+
+    `side` is the client's: a client who buys pays `quote_amount` and receives `base_amount` USDT.
+    `lp_quote_amount` is what the desk pays (or gets from) the LP for the same USDT; the difference
+    is the mark-up plus rounding.
+    """
+
+    class Status(models.TextChoices):
+        """See the table of business states in docs/architecture.md."""
+
+        AWAITING_FUNDS = "awaiting_funds", _("Awaiting funds")
+        FLAGGED_OFF = "flagged_off", _("Flagged off")
+        AWAITING_APPROVAL = "awaiting_approval", _("Awaiting approval")
+        APPROVED = "approved", _("Approved")
+        BLOCKED = "blocked", _("Blocked")
+        PAYING = "paying", _("Paying")
+        NEEDS_REVIEW = "needs_review", _("Needs review")
+        SETTLED = "settled", _("Settled")
+        SETTLED_MANUALLY = "settled_manually", _("Settled manually")
+        CANCELLED = "cancelled", _("Cancelled")
+
+    class Side(models.TextChoices):
+        """The client's side, in USDT."""
+
+        BUY = "buy", _("Buy")
+        SELL = "sell", _("Sell")
+
+    INITIAL: ClassVar[frozenset[str]] = frozenset(
+        {Status.AWAITING_FUNDS, Status.FLAGGED_OFF, Status.AWAITING_APPROVAL, Status.APPROVED}
+    )
+    TRANSITIONS: ClassVar[Transitions] = {
+        Status.AWAITING_FUNDS: frozenset(
+            {Status.FLAGGED_OFF, Status.AWAITING_APPROVAL, Status.APPROVED, Status.CANCELLED}
+        ),
+        Status.FLAGGED_OFF: frozenset(
+            {Status.APPROVED, Status.AWAITING_APPROVAL, Status.SETTLED_MANUALLY, Status.CANCELLED}
+        ),
+        Status.AWAITING_APPROVAL: frozenset({Status.APPROVED, Status.FLAGGED_OFF, Status.CANCELLED}),
+        Status.APPROVED: frozenset(
+            {Status.PAYING, Status.SETTLED, Status.FLAGGED_OFF, Status.BLOCKED, Status.CANCELLED}
+        ),
+        Status.BLOCKED: frozenset({Status.APPROVED, Status.CANCELLED}),
+        Status.PAYING: frozenset({Status.SETTLED, Status.NEEDS_REVIEW}),
+        Status.NEEDS_REVIEW: frozenset({Status.PAYING, Status.SETTLED, Status.CANCELLED}),
+        Status.SETTLED: frozenset({Status.NEEDS_REVIEW}),
+    }
+
+    ref = models.CharField(max_length=16, unique=True, default=partial(new_ref, "STL"))
+    trade_ref = models.CharField(max_length=16, unique=True)
+    client = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="+")
+    lp = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="+")
+    side = models.CharField(max_length=4, choices=Side.choices)
+    base_amount = models.DecimalField(max_digits=24, decimal_places=6)
+    quote_asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
+    quote_amount = models.DecimalField(max_digits=24, decimal_places=8)
+    lp_quote_amount = models.DecimalField(max_digits=24, decimal_places=8)
+    markup_amount = models.DecimalField(max_digits=24, decimal_places=8)
+    price = models.DecimalField(max_digits=24, decimal_places=10)
+    destination = models.ForeignKey(PayoutAddress, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    status = models.CharField(max_length=20, choices=Status.choices)
+    reason = models.CharField(max_length=64, blank=True)
+    detail = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+    updated_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True, blank=True)
+
+    transitions: "models.Manager[SettlementTransition]"
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["status", "-id"], name="settlement_status"),
+            models.Index(fields=["client", "-id"], name="settlement_client"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(base_amount__gt=0, quote_amount__gt=0), name="settlement_positive"),
+            models.CheckConstraint(
+                condition=~Q(status="settled") | Q(settled_at__isnull=False), name="settlement_settled_when"
+            ),
+            models.CheckConstraint(
+                condition=Q(side="buy") | Q(destination__isnull=True), name="settlement_sell_pays_no_usdt"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.ref
+
+    @property
+    def pays_on_chain(self) -> bool:
+        """Whether USDT leaves a wallet for it."""
+        return self.destination_id is not None
+
+
+class SettlementTransition(models.Model):
+    """One step of one settlement, with its reason. A trigger writes it; no step is silent."""
+
+    append_only: ClassVar[bool] = True
+
+    settlement = models.ForeignKey(Settlement, on_delete=models.PROTECT, related_name="transitions")
+    from_status = models.CharField(max_length=20, blank=True)
+    to_status = models.CharField(max_length=20)
+    reason = models.CharField(max_length=64, blank=True)
+    detail = models.CharField(max_length=300, blank=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.from_status} → {self.to_status}"

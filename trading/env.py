@@ -1,0 +1,95 @@
+"""Typed readers of the environment. A secret has no default: what is missing stops the start."""
+
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+from environ import FileAwareEnv
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = FileAwareEnv()
+
+PRODUCTION, SANDBOX = "production", "sandbox"
+SHORTEST_SECRET = 32
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable (or the content of the file that `NAME_FILE` names), stripped."""
+    return str(env.str(name, default)).strip()
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    """A yes/no variable: 1, true, yes, on (any case) are yes."""
+    return bool(env.bool(name, default))
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """A comma separated list."""
+    return [word for part in text(name, default).split(",") if (word := part.strip())]
+
+
+def secret(name: str) -> str:
+    """
+    A secret of at least 32 bytes.
+
+    :raises ImproperlyConfigured: missing or too short, in one sentence that says what to do.
+    """
+    value = text(name)
+    if len(value.encode()) < SHORTEST_SECRET:
+        fault = "is missing" if not value else f"has fewer than {SHORTEST_SECRET} bytes"
+        raise ImproperlyConfigured(
+            f"{name} {fault}: set it to a random value, e.g. the output of `openssl rand -base64 48`, "
+            f"or let `make run` make a private one."
+        )
+    return value
+
+
+def fernet_keys(name: str) -> list[str]:
+    """
+    Comma separated Fernet keys, the newest first; the first encrypts, all decrypt.
+
+    :raises ImproperlyConfigured: none given, or one that is not a Fernet key.
+    """
+    keys = words(name)
+    try:
+        for key in keys:
+            Fernet(key)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} holds a key that is not 32 bytes in base64: {error}") from error
+    if not keys:
+        raise ImproperlyConfigured(
+            f"{name} is missing: set it to the output of "
+            '`python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"`.'
+        )
+    return keys
+
+
+def choice(name: str, choices: set[str], default: str) -> str:
+    """
+    One of a few words.
+
+    :raises ImproperlyConfigured: any other word.
+    """
+    value = text(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name} is {value!r}: use one of {', '.join(sorted(choices))}.")
+    return value
+
+
+def database(name: str, *, options: str = "") -> dict[str, object]:
+    """
+    Django's settings for the PostgreSQL at the address in `name`.
+
+    :raises ImproperlyConfigured: missing, or not PostgreSQL.
+    """
+    if not text(name):
+        raise ImproperlyConfigured(
+            f"{name} is not set: run `make run` once for a private PostgreSQL, "
+            "or set it to postgresql://user:password@host:port/name."
+        )
+    settings: dict[str, object] = env.db_url_config(text(name))
+    if not str(settings["ENGINE"]).endswith("postgresql"):
+        raise ImproperlyConfigured(f"{name} must be a postgresql:// address; the desk runs on nothing else.")
+    given = settings.get("OPTIONS")
+    settings["OPTIONS"] = {**(given if isinstance(given, dict) else {}), "options": options}
+    return settings

@@ -1,0 +1,50 @@
+"""What the bot hears and says, free of any chat library."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class BotUpdate:
+    """One message or button press, as handlers see it."""
+
+    update_id: int
+    chat_id: int
+    telegram_id: int
+    text: str = ""
+    message_id: int | None = None
+    callback_id: str = ""
+    callback_token: str = ""
+
+    @property
+    def key(self) -> str:
+        """The idempotency key of everything this update makes the desk do."""
+        return f"tg:{self.update_id}"
+
+    @property
+    def arguments(self) -> list[str]:
+        """The words after the command."""
+        return self.text.split()[1:]
+
+
+@dataclass(frozen=True, slots=True)
+class Button:
+    """A button under a message; `token` is a callback token."""
+
+    text: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """
+    What a handler answers.
+
+    `text` (HTML as Telegram understands it) becomes a message of its own, `card` the live card of
+    that subject, `toast` the short answer to a button press. Any may be empty.
+    """
+
+    text: str = ""
+    buttons: tuple[tuple[Button, ...], ...] = field(default=())
+    card: str = ""
+    toast: str = ""
+    is_alert: bool = False

@@ -1,0 +1,24 @@
+"""The desk's clock. Only the edges (views, bot, jobs, commands) call it; operations take `now`."""
+
+from datetime import datetime
+
+from django.db.models import DateTimeField, Func
+from django.utils import timezone
+
+
+def now() -> datetime:
+    """The present instant, time-zone aware, UTC."""
+    return timezone.now()
+
+
+class DatabaseClock(Func):
+    """
+    The database's wall clock at the instant the row is looked at.
+
+    Not `Now()`: that is the start of the transaction, and a deadline that passed while the
+    transaction waited for a lock would look as if it had not.
+    """
+
+    function = "clock_timestamp"
+    arity = 0
+    output_field = DateTimeField()

@@ -1,0 +1,64 @@
+"""How states look, in one place: words, icon and tone. Colour is never the only sign."""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The words, the icon and the tone (ok, warn, bad, info, hold or idle) of one state."""
+
+    words: str | Promise
+    icon: str
+    tone: str
+
+
+LOOKS: dict[str, dict[str, Look]] = {
+    "rfq": {
+        "open": Look(_("Waiting for quotes"), "hourglass", "warn"),
+        "quoted": Look(_("Quoted"), "send", "info"),
+        "filled": Look(_("Filled"), "circle-check", "ok"),
+        "cancelled": Look(_("Cancelled"), "circle-x", "idle"),
+        "expired": Look(_("Expired"), "clock", "idle"),
+        "rejected": Look(_("Rejected"), "ban", "bad"),
+    },
+    "quote": {
+        "active": Look(_("Active"), "send", "info"),
+        "traded": Look(_("Traded"), "circle-check", "ok"),
+        "done_away": Look(_("Done away"), "circle-x", "idle"),
+        "pulled": Look(_("Pulled"), "arrow-left", "idle"),
+        "replaced": Look(_("Replaced"), "refresh", "idle"),
+        "expired": Look(_("Expired"), "clock", "idle"),
+        "rejected": Look(_("Rejected"), "ban", "bad"),
+    },
+    "settlement": {
+        "awaiting_funds": Look(_("Awaiting funds"), "coins", "warn"),
+        "flagged_off": Look(_("Flagged off"), "flag", "warn"),
+        "awaiting_approval": Look(_("Awaiting approval"), "hourglass", "hold"),
+        "approved": Look(_("Approved"), "check", "info"),
+        "paying": Look(_("Paying"), "send", "info"),
+        "blocked": Look(_("Blocked"), "hand-stop", "bad"),
+        "needs_review": Look(_("Needs review"), "alert-circle", "bad"),
+        "settled": Look(_("Settled"), "circle-check", "ok"),
+        "settled_manually": Look(_("Settled by hand"), "circle-check", "ok"),
+        "cancelled": Look(_("Cancelled"), "circle-x", "idle"),
+    },
+    "transfer": {
+        "signed": Look(_("Signed"), "lock", "info"),
+        "broadcast": Look(_("Broadcast"), "send", "info"),
+        "mined": Look(_("Mined"), "receipt", "info"),
+        "final": Look(_("Final"), "circle-check", "ok"),
+        "needs_review": Look(_("Needs review"), "alert-circle", "bad"),
+        "abandoned": Look(_("Abandoned"), "circle-x", "idle"),
+        "failed": Look(_("Failed"), "alert-circle", "bad"),
+        "superseded": Look(_("Superseded"), "refresh", "idle"),
+        "expired": Look(_("Expired"), "clock", "idle"),
+    },
+}
+
+
+def look_of(machine: str, status: str) -> Look:
+    """Find the look of a state; one that has none is shown by its own name, so that nothing is hidden."""
+    return LOOKS[machine].get(status) or Look(status, "info-circle", "idle")

@@ -1,0 +1,48 @@
+"""What migrations need beyond Django's own operations: triggers, each with its way back."""
+
+from collections.abc import Iterable, Mapping
+
+from django.db.migrations.operations.special import RunSQL
+
+
+def append_only(*tables: str) -> list[RunSQL]:
+    """Refuse UPDATE, DELETE and TRUNCATE on the tables, whoever asks. Needs `desk_append_only()`."""
+    return [_append_only(table) for table in tables]
+
+
+def _append_only(table: str) -> RunSQL:
+    return RunSQL(
+        f"""
+        create trigger append_only before update or delete on {table}
+            for each row execute function desk_append_only();
+        create trigger append_only_truncate before truncate on {table}
+            for each statement execute function desk_append_only();
+        """,
+        f"""
+        drop trigger append_only on {table};
+        drop trigger append_only_truncate on {table};
+        """,
+    )
+
+
+def transitions(table: str, initial: Iterable[str], allowed: Mapping[str, Iterable[str]]) -> RunSQL:
+    """Let `status` start and change only as given. Needs `desk_transition()`; tests compare it with the model."""
+    arguments = ", ".join(f"'{word}'" for word in transition_words(initial, allowed))
+    return RunSQL(
+        f"""
+        create trigger transition before insert or update of status on {table}
+            for each row execute function desk_transition({arguments});
+        """,
+        f"drop trigger transition on {table};",
+    )
+
+
+def transition_words(initial: Iterable[str], allowed: Mapping[str, Iterable[str]]) -> list[str]:
+    """The trigger's arguments: ``>pending`` for a birth, ``pending>active`` for a step; sorted."""
+    births = [f">{status}" for status in initial]
+    return sorted(births + [f"{old}>{new}" for old, news in allowed.items() for new in news])
+
+
+def statements(forward: str, backward: str) -> RunSQL:
+    """Plain SQL with its reverse."""
+    return RunSQL(forward, backward)

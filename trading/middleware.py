@@ -1,0 +1,76 @@
+"""What happens around every request: its id, its user's language and time zone, refusals turned into HTTP once."""
+
+import re
+import zoneinfo
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone, translation
+from structlog.contextvars import bound_contextvars
+
+from trading.lib.errors import Conflict, DeskError, Forbidden, Invalid, NotFound, Unavailable
+from trading.lib.ids import new_ref
+from users import context
+from users.models import User
+
+type GetResponse = Callable[[HttpRequest], HttpResponse]
+
+STATUS: dict[type[DeskError], int] = {Invalid: 422, Forbidden: 403, NotFound: 404, Conflict: 409, Unavailable: 503}
+GIVEN_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+
+
+class RequestIdMiddleware:
+    """Give each request an id (or keep a proxy's), bind it to logs and audit events, return it."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = request.headers.get("X-Request-ID", "")
+        request_id = given if GIVEN_ID.fullmatch(given) else new_ref("REQ")
+        request.request_id = request_id  # type: ignore[attr-defined]
+        with context.origin(request_id, request.META.get("REMOTE_ADDR") or None), bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        return response
+
+
+class UserPreferencesMiddleware:
+    """Show a signed-in user's pages in their language and time zone."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        user = request.user
+        if not isinstance(user, User):
+            return self.get_response(request)
+        language = user.language if user.language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+        request.LANGUAGE_CODE = language  # type: ignore[attr-defined]
+        with translation.override(language), timezone.override(zoneinfo.ZoneInfo(user.time_zone)):
+            response = self.get_response(request)
+        response.setdefault("Content-Language", language)
+        return response
+
+
+class DeskErrorMiddleware:
+    """Turn a refusal that no view dealt with into its page, with the right status."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Django calls this when a view raises."""
+        if not isinstance(exception, DeskError):
+            return None
+        return render(request, "errors/refused.html", {"error": exception}, status=http_status(exception))
+
+
+def http_status(error: DeskError) -> int:
+    """The HTTP status of a refusal, by its kind."""
+    return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 400)

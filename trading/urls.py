@@ -1,0 +1,5 @@
+"""Where every address of the desk leads."""
+
+from django.urls import URLPattern, URLResolver
+
+urlpatterns: list[URLPattern | URLResolver] = []

@@ -1,0 +1,108 @@
+"""
+The console's door: who is let into a view.
+
+`@console("rfq.view")` lets in a person of the desk with a verified second factor, a live session and
+the capability; everyone else is turned away. It also speaks the person's language and keeps the
+page out of every cache.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Concatenate
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth import logout
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
+
+from trading.lib import clock, http
+from users import capabilities
+from users.models import User
+
+IDLE = timedelta(minutes=15)
+LONGEST = timedelta(hours=8)
+WRITTEN_EVERY = timedelta(minutes=1)
+BEGAN, SEEN = "session_began_at", "session_seen_at"
+
+type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+
+class ConsoleRequest(HttpRequest):
+    """A request that came through the door: its user is a verified person of the desk."""
+
+    user: User
+
+
+def console[**P](capability: str) -> Callable[[View[P]], View[P]]:
+    """
+    Let a view be reached only by verified people of the desk who have the capability.
+
+    :raises MissingCapability: signed in, but no role of theirs allows it.
+    """
+
+    def decorate(view: View[P]) -> View[P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if not _is_let_in(request):
+                return seal_off(turn_away(request))
+            user = request.user
+            assert isinstance(user, User)  # noqa: S101 - what _is_let_in has established, for the type checker
+            capabilities.require(user, capability)
+            with translation.override(user.language), timezone.override(ZoneInfo("UTC")):
+                response = view(request, *args, **kwargs)
+            response.headers.setdefault("Content-Language", user.language)
+            return seal_off(response)
+
+        guarded.console_capability = capability  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def begin_session(request: HttpRequest, now: datetime) -> None:
+    """Start the clocks of a session whose second factor was just verified."""
+    request.session[BEGAN] = request.session[SEEN] = now.timestamp()
+
+
+def seal_off(response: HttpResponse) -> HttpResponse:
+    """Keep a signed-in page out of caches, and a fragment apart from its page."""
+    response.headers["Cache-Control"] = "no-store"
+    patch_vary_headers(response, ["HX-Request", "Cookie"])
+    return response
+
+
+def turn_away(request: HttpRequest) -> HttpResponse:
+    """Send to the sign-in, and back here afterwards; a script gets the answer it understands."""
+    wanted = http.url_with(request) if request.method == "GET" else "/"
+    sign_in = f"{reverse('users:sign-in')}?{urlencode({'next': wanted})}"
+    if not http.wants_fragment(request):
+        return redirect(sign_in)
+    if request.method == "GET":
+        return http.redirect_script(sign_in)
+    return HttpResponse(status=401)
+
+
+def _is_let_in(request: HttpRequest) -> bool:
+    user = request.user
+    if not user.is_authenticated or not user.is_verified():
+        return False
+    if not user.is_staff or not _keep_alive(request):
+        logout(request)
+        return False
+    return True
+
+
+def _keep_alive(request: HttpRequest) -> bool:
+    """Say whether the session lives, and note that its owner is there (polling does not count)."""
+    now = clock.now().timestamp()
+    began, seen = request.session.get(BEGAN, 0), request.session.get(SEEN, 0)
+    if now - began > LONGEST.total_seconds() or now - seen > IDLE.total_seconds():
+        return False
+    if not http.is_poll(request) and now - seen > WRITTEN_EVERY.total_seconds():
+        request.session[SEEN] = now
+    return True

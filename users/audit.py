@@ -1,0 +1,137 @@
+"""Writing the audit log, and sealing it."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from trading.lib import jobs
+from users import context
+from users.models import AuditEvent, AuditSeal, User
+
+GENESIS = hashlib.sha256(b"usdt-desk audit seal 0").digest()
+SEAL_BATCH = 1000
+LONGEST_TRANSACTION = timedelta(minutes=5)
+SYSTEM = "system"
+UNSEALED = """
+    with sealed as (select unnest(event_ids) as id from users_auditseal where number > %(number)s)
+    select event.* from users_auditevent event left join sealed on sealed.id = event.id
+    where event.id > %(floor)s and sealed.id is null
+    order by event.id limit %(limit)s
+"""
+
+
+class Subject(Protocol):
+    """Whatever an event is about: it has a reference people know."""
+
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What an act changed, and why: plain values, amounts as strings."""
+
+    before: Mapping[str, object] | None = None
+    after: Mapping[str, object] | None = None
+    reason: str = ""
+    capability: str = ""
+
+
+NOTHING = Change()
+
+
+def record(name: str, *, actor: User | None, subject: Subject, at: datetime, change: Change = NOTHING) -> AuditEvent:
+    """
+    Write one audit event in the current transaction and let `alerting` route it.
+
+    :param name: what happened, ``rfq.created``.
+    :param actor: who did it; nobody for what the desk does by itself.
+    """
+    where = context.current()
+    event = AuditEvent.objects.create(
+        at=at,
+        name=name,
+        actor=actor,
+        actor_name=actor.username if actor else SYSTEM,
+        capability=change.capability,
+        subject_type=type(subject).__name__.lower(),
+        subject_ref=subject.ref,
+        before=dict(change.before or {}),
+        after=dict(change.after or {}),
+        reason=change.reason,
+        request_id=where.request_id,
+        address=where.address,
+    )
+    jobs.defer("alerting.dispatch_event", event_id=event.pk)
+    return event
+
+
+def seal(*, at: datetime, limit: int = SEAL_BATCH) -> AuditSeal | None:
+    """
+    Seal up to `limit` committed events that no seal holds yet; nothing when there are none.
+
+    Assumes a transaction and that one sealer runs at a time (the seal's number is unique, so a
+    second one fails and seals nothing).
+    """
+    events = unsealed(at=at, limit=limit)
+    if not events:
+        return None
+    last = AuditSeal.objects.order_by("-number").first()
+    previous = bytes(last.hash) if last else GENESIS
+    number = last.number + 1 if last else 1
+    body = events_hash(events)
+    return AuditSeal.objects.create(
+        number=number,
+        event_ids=[event.pk for event in events],
+        events_hash=body,
+        previous_hash=previous,
+        hash=seal_hash(number, body, previous),
+        sealed_at=at,
+    )
+
+
+def unsealed(*, at: datetime, limit: int = SEAL_BATCH) -> list[AuditEvent]:
+    """
+    Committed events outside every seal, oldest first.
+
+    Ids are drawn before commit, so a lower one may appear after a higher one was sealed; looking
+    back over the seals of the longest possible transaction finds it.
+    """
+    old = AuditSeal.objects.filter(sealed_at__lt=at - LONGEST_TRANSACTION).order_by("-number").first()
+    floor = max(old.event_ids) if old else 0
+    number = old.number if old else 0
+    return list(AuditEvent.objects.raw(UNSEALED, {"number": number, "floor": floor, "limit": limit}))
+
+
+def events_hash(events: Iterable[AuditEvent]) -> bytes:
+    """SHA-256 over the digests of the events, in the order given."""
+    return hashlib.sha256(b"".join(event_digest(event) for event in events)).digest()
+
+
+def seal_hash(number: int, body: bytes, previous: bytes) -> bytes:
+    """SHA-256 over the seal's number (8 bytes, big-endian), its events' hash and the previous seal's hash."""
+    return hashlib.sha256(number.to_bytes(8, "big") + body + previous).digest()
+
+
+def event_digest(event: AuditEvent) -> bytes:
+    """SHA-256 over the event as canonical JSON: sorted keys, no blanks, UTF-8, instants in UTC to the microsecond."""
+    content = {
+        "id": event.pk,
+        "at": event.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        "name": event.name,
+        "actor": event.actor_id,
+        "actor_name": event.actor_name,
+        "capability": event.capability,
+        "subject": [event.subject_type, event.subject_ref],
+        "before": event.before,
+        "after": event.after,
+        "reason": event.reason,
+        "secondary_approver": event.secondary_approver_id,
+        "digest": bytes(event.digest).hex() if event.digest else None,
+        "request_id": event.request_id,
+        "address": event.address,
+    }
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).digest()

@@ -1,0 +1,54 @@
+"""
+What each role may do, and the check every operation makes.
+
+Never Django's `has_perm`: a superuser passes that whatever it asks.
+"""
+
+from django.utils.translation import gettext_lazy as _
+
+from trading.lib.errors import Forbidden
+from users.models import Role, RoleGrant, User
+
+CAPABILITIES: dict[str, frozenset[str]] = {
+    Role.TRADER: frozenset({"rfq.request", "rfq.accept", "settlement.own"}),
+    Role.LP: frozenset({"rfq.quote", "settlement.own"}),
+    Role.OPS: frozenset({"console.view", "rfq.view", "settlement.view", "flag.off"}),
+    Role.APPROVER: frozenset({"console.view", "rfq.view", "settlement.view", "flag.off"}),
+    Role.ADMIN: frozenset({"console.view", "rfq.view", "settlement.view", "flag.off"}),
+    Role.AUDITOR: frozenset({"console.view", "rfq.view", "settlement.view", "audit.view"}),
+    Role.SERVICE: frozenset({"settlement.execute"}),
+}
+
+
+class MissingCapability(Forbidden):
+    """The actor's roles do not allow it, or the actor is not active."""
+
+    code = "missing_capability"
+    text = _("Your roles do not allow this. Ask an administrator who may.")
+
+
+def of(user: User) -> frozenset[str]:
+    """All capabilities of the user's current roles; none when not active. One query, then remembered."""
+    if not user.is_active:
+        return frozenset()
+    known: frozenset[str] | None = getattr(user, "_capabilities", None)
+    if known is None:
+        roles = RoleGrant.objects.filter(user=user, revoked_at=None).values_list("role", flat=True)
+        known = frozenset().union(*(CAPABILITIES[role] for role in roles))
+        user._capabilities = known  # type: ignore[attr-defined]
+    return known
+
+
+def holds(user: User, capability: str) -> bool:
+    """Whether the user may."""
+    return capability in of(user)
+
+
+def require(user: User, capability: str) -> None:
+    """
+    Stop here unless the user may.
+
+    :raises MissingCapability: not active, or no role with this capability.
+    """
+    if not holds(user, capability):
+        raise MissingCapability(capability=capability)

@@ -1,0 +1,22 @@
+"""Everyone and everything that can act at the desk, and the record of what they did."""
+
+from users.models.audit import AuditEvent, AuditSeal
+from users.models.devices import RecoveryCode, RecoveryDevice, TotpDevice
+from users.models.people import Counterparty, Person, User
+from users.models.roles import Role, RoleGrant
+from users.models.telegram import CallbackToken, TelegramLink
+
+__all__ = [
+    "AuditEvent",
+    "AuditSeal",
+    "CallbackToken",
+    "Counterparty",
+    "Person",
+    "RecoveryCode",
+    "RecoveryDevice",
+    "Role",
+    "RoleGrant",
+    "TelegramLink",
+    "TotpDevice",
+    "User",
+]

@@ -1,0 +1,102 @@
+"""
+Second factors: an authenticator app (TOTP, RFC 6238) and one-time recovery codes.
+
+Our own models on django-otp's base class: its own keep secrets and codes in clear.
+"""
+
+from django.contrib.auth.hashers import check_password
+from django.db import models
+from django.db.models import Q
+from django_otp.models import Device, ThrottlingMixin
+from django_otp.oath import TOTP
+from django.utils import timezone
+
+from users.encryption import decrypt
+
+STEP_SECONDS = 30
+DRIFT_STEPS = 1
+DIGITS = 6
+
+
+class TotpDevice(ThrottlingMixin, Device):
+    """
+    An authenticator app. The secret is stored encrypted; a code works once.
+
+    `last_step` is the highest 30-second step ever accepted; it only grows, by compare-and-set,
+    so one code cannot pass twice, not even in two requests at the same instant.
+    """
+
+    secret = models.BinaryField()
+    last_step = models.BigIntegerField(default=-1)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user"], condition=Q(confirmed=True), name="totp_one_confirmed"),
+        ]
+
+    @property
+    def key(self) -> bytes:
+        """The shared secret in clear: 20 random bytes."""
+        return decrypt(bytes(self.secret))
+
+    def step_of(self, token: str) -> int | None:
+        """Which time step near the present the token belongs to; nothing if to none."""
+        if not token.isdecimal() or len(token) != DIGITS:
+            return None
+        totp = TOTP(self.key, STEP_SECONDS, 0, DIGITS, 0)
+        totp.time = timezone.now().timestamp()
+        for offset in range(-DRIFT_STEPS, DRIFT_STEPS + 1):
+            totp.drift = offset
+            if totp.token() == int(token):
+                return int(totp.t())
+        return None
+
+    def spend(self, step: int) -> bool:
+        """Use up the step; false when it (or a later one) was used before."""
+        rows = type(self).objects.filter(pk=self.pk, last_step__lt=step)
+        return rows.update(last_step=step, last_used_at=timezone.now()) == 1
+
+    def verify_token(self, token: str) -> bool:
+        """django-otp's entry: right, confirmed and not used before."""
+        step = self.step_of(token)
+        return bool(self.confirmed and step is not None and self.spend(step))
+
+    def get_throttle_factor(self) -> float:
+        """Each wrong code doubles the wait, beginning with a second."""
+        return 1.0
+
+
+class RecoveryDevice(ThrottlingMixin, Device):
+    """A user's sheet of recovery codes."""
+
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    codes: "models.Manager[RecoveryCode]"
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user"], name="recovery_one_sheet")]
+
+    def verify_token(self, token: str) -> bool:
+        """Right and not used before; it is used up by this."""
+        for code in self.codes.filter(used_at__isnull=True):
+            if check_password(token, code.hashed):
+                unused = self.codes.filter(pk=code.pk, used_at__isnull=True)
+                return unused.update(used_at=timezone.now()) == 1
+        return False
+
+    def get_throttle_factor(self) -> float:
+        """Each wrong code doubles the wait, beginning with a second."""
+        return 1.0
+
+
+class RecoveryCode(models.Model):
+    """One hashed code of a sheet."""
+
+    device = models.ForeignKey(RecoveryDevice, on_delete=models.CASCADE, related_name="codes")
+    hashed = models.CharField(max_length=255)
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"recovery code {self.pk}"
