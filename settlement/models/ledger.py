@@ -82,7 +82,6 @@ class LedgerAccount(models.Model):
         Counterparty, on_delete=models.PROTECT, null=True, blank=True, related_name="ledger_accounts"
     )
     is_cached = models.BooleanField(default=False)
-    may_overdraw = models.BooleanField(default=False)
     credit_minor = models.DecimalField(max_digits=38, decimal_places=0, default=0)
 
     class Meta:
@@ -114,14 +113,11 @@ class Balance(models.Model):
     posted = models.DecimalField(max_digits=38, decimal_places=0, default=0)
     held = models.DecimalField(max_digits=38, decimal_places=0, default=0)
     credit = models.DecimalField(max_digits=38, decimal_places=0, default=0)
-    may_overdraw = models.BooleanField(default=False)
 
     class Meta:
         constraints = [
             models.CheckConstraint(condition=Q(held__gte=0), name="balance_held_not_negative"),
-            models.CheckConstraint(
-                condition=Q(may_overdraw=True) | Q(posted__gte=F("held") - F("credit")), name="balance_floor"
-            ),
+            models.CheckConstraint(condition=Q(posted__gte=F("held") - F("credit")), name="balance_floor"),
         ]
 
     def __str__(self) -> str:

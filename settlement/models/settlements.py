@@ -140,7 +140,7 @@ class Settlement(StateMachine):
 class SettlementTransition(models.Model):
     """One step of one settlement, with its reason. A trigger writes it; no step is silent."""
 
-    append_only: ClassVar[bool] = True
+    kept_by_triggers: ClassVar[bool] = True
 
     settlement = models.ForeignKey(Settlement, on_delete=models.PROTECT, related_name="transitions")
     from_status = models.CharField(max_length=20, blank=True)

@@ -43,6 +43,35 @@ def transition_words(initial: Iterable[str], allowed: Mapping[str, Iterable[str]
     return sorted(births + [f"{old}>{new}" for old, news in allowed.items() for new in news])
 
 
-def statements(forward: str, backward: str) -> RunSQL:
-    """Plain SQL with its reverse."""
-    return RunSQL(forward, backward)
+
+
+def only_changes(table: str, *columns: str) -> RunSQL:
+    """Freeze every column of the table except these. Needs `desk_only_changes()`."""
+    arguments = ", ".join(f"'{column}'" for column in columns)
+    return RunSQL(
+        f"""
+        create trigger only_changes before update on {table}
+            for each row execute function desk_only_changes({arguments});
+        """,
+        f"drop trigger only_changes on {table};",
+    )
+
+
+def never_deleted(*tables: str) -> list[RunSQL]:
+    """Refuse DELETE and TRUNCATE on the tables. Needs `desk_append_only()`."""
+    return [_never_deleted(table) for table in tables]
+
+
+def _never_deleted(table: str) -> RunSQL:
+    return RunSQL(
+        f"""
+        create trigger never_deleted before delete on {table}
+            for each row execute function desk_append_only();
+        create trigger never_truncated before truncate on {table}
+            for each statement execute function desk_append_only();
+        """,
+        f"""
+        drop trigger never_deleted on {table};
+        drop trigger never_truncated on {table};
+        """,
+    )
