@@ -1,0 +1,105 @@
+"""The outbox, and the cards that stay up to date in a chat."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from trading.lib.states import StateMachine, Transitions
+
+
+class OutboundMessage(StateMachine):
+    """
+    One call to Telegram that must happen, in its chat's order.
+
+    `key` says why it exists; the same reason never makes a second one. A `card` names a live card
+    in its payload; what is sent or edited is decided from the state of things when it is delivered.
+    """
+
+    class Method(models.TextChoices):
+        """What Telegram is asked to do."""
+
+        SEND = "send", _("Send")
+        CARD = "card", _("Live card")
+        ANSWER = "answer", _("Answer a button")
+
+    class Status(models.TextChoices):
+        """How far it came."""
+
+        WAITING = "waiting", _("Waiting")
+        SENDING = "sending", _("Sending")
+        SENT = "sent", _("Sent")
+        FAILED = "failed", _("Failed")
+        UNREACHABLE = "unreachable", _("Unreachable")
+
+    INITIAL: ClassVar[frozenset[str]] = frozenset({Status.WAITING})
+    TRANSITIONS: ClassVar[Transitions] = {
+        Status.WAITING: frozenset({Status.SENDING}),
+        Status.SENDING: frozenset({Status.SENT, Status.WAITING, Status.FAILED, Status.UNREACHABLE}),
+    }
+
+    key = models.CharField(max_length=120, unique=True)
+    chat_id = models.BigIntegerField()
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    method = models.CharField(max_length=8, choices=Method.choices)
+    payload = models.JSONField(default=dict)
+    status = models.CharField(max_length=12, choices=Status.choices, default=Status.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    not_before = models.DateTimeField(null=True, blank=True)
+    message_id = models.BigIntegerField(null=True, blank=True)
+    error = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["chat_id", "id"], condition=Q(status__in=["waiting", "sending"]), name="outbound_due"),
+            models.Index(fields=["created_at"], name="outbound_age"),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=~Q(status="sent") | Q(sent_at__isnull=False), name="outbound_sent_when"),
+            models.CheckConstraint(condition=~Q(key=""), name="outbound_has_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} to {self.chat_id}"
+
+
+class LiveCard(models.Model):
+    """
+    One message that shows one thing as it is now, in one chat.
+
+    `digest` is of what the message shows, so that an unchanged card costs no edit. `focus` names
+    the quote whose full terms are on it, while its owner decides. A closed card is never edited again.
+    """
+
+    chat_id = models.BigIntegerField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="live_cards")
+    subject = models.CharField(max_length=16)
+    focus = models.CharField(max_length=16, blank=True)
+    message_id = models.BigIntegerField(null=True, blank=True)
+    digest = models.CharField(max_length=64, blank=True)
+    shown_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["chat_id", "subject"], name="card_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} in {self.chat_id}"
+
+
+class Heartbeat(models.Model):
+    """When a process last showed that it works: `bot` after each poll, `worker` by a job."""
+
+    name = models.CharField(max_length=32, unique=True)
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
