@@ -115,7 +115,7 @@ class _HtmlReader:
         if found:
             name = found[1]
             if name.startswith("#"):
-                number = int(name[2:], 16) if name[1] == "x" else int(name[1:])
+                number = int(name.removeprefix("#x"), 16) if name[1] == "x" else int(name[1:])
                 value = chr(number) if 0 < number <= _HIGHEST_CODE_POINT else None
             else:
                 value = _NAMED.get(name)
@@ -149,8 +149,7 @@ class _HtmlReader:
         tag = (found[1] or opened.tag).lower()
         if tag != opened.tag:
             raise self._refuse(
-                f"Unmatched end tag at byte offset {self._byte(position)}, "
-                f'expected "</{opened.tag}>", found "</{tag}>"'
+                f'Unmatched end tag at byte offset {self._byte(position)}, expected "</{opened.tag}>", found "</{tag}>"'
             )
         length = self.offset - opened.offset
         if length and (opened.kind != "text_link" or opened.url):

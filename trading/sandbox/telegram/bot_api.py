@@ -1,0 +1,156 @@
+"""The Bot API over HTTP: tokens, methods, answers, and the trouble that was ordered."""
+
+import asyncio
+import hmac
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from aiohttp import web
+
+from trading.sandbox.telegram import params as reading
+from trading.sandbox.telegram.bot_messages import BotMessages
+from trading.sandbox.telegram.errors import ApiError, bad_request
+from trading.sandbox.telegram.faults import Fault, Faults
+from trading.sandbox.telegram.params import Params
+from trading.sandbox.telegram.state import BOT, State
+from trading.sandbox.telegram.updates import MAX_BATCH, MAX_POLL_SECONDS, LostAnswer, Updates
+from trading.sandbox.telegram.webhook import Webhook, allowed_updates_event
+
+type Json = dict[str, Any]
+type Method = Callable[[Params], Any]
+
+KEPT_CALLS = 500
+MAX_COMMANDS = 100
+CAPABILITIES = {
+    "can_join_groups": True,
+    "can_read_all_group_messages": False,
+    "supports_inline_queries": False,
+    "can_connect_to_business": False,
+    "has_main_web_app": False,
+}
+
+
+class BotApi:
+    """The bot's side of the stand-in."""
+
+    def __init__(
+        self, *, token: str, state: State, updates: Updates, faults: Faults, messages: BotMessages, webhook: Webhook
+    ) -> None:
+        """Serve the one bot that has this token."""
+        self._token = token
+        self._state = state
+        self._updates = updates
+        self._faults = faults
+        self._webhook = webhook
+        self.calls: deque[Json] = deque(maxlen=KEPT_CALLS)
+        self._methods: dict[str, Method] = {
+            "getme": lambda _params: {**BOT, **CAPABILITIES},
+            "setwebhook": webhook.set,
+            "deletewebhook": webhook.delete,
+            "getwebhookinfo": lambda _params: webhook.info(),
+            "sendmessage": messages.send_message,
+            "senddocument": messages.send_document,
+            "editmessagetext": messages.edit_text,
+            "editmessagereplymarkup": messages.edit_markup,
+            "deletemessage": messages.delete,
+            "answercallbackquery": messages.answer_callback,
+            "setmycommands": self._set_commands,
+            "getmycommands": self._get_commands,
+            "deletemycommands": self._delete_commands,
+        }
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Answer one call."""
+        name = request.match_info["method"]
+        call: Json = {"method": name, "chat_id": None, "status": 200}
+        try:
+            self._check(request.match_info["token"], name)
+            params = await reading.read(request)
+            call["chat_id"] = _chat_of(params)
+            faults = {fault.kind: fault for fault in self._faults.for_request(name, call["chat_id"])}
+            body = await self._answer(name, params, faults)
+        except ApiError as error:
+            call["status"] = error.code
+            body = error.body()
+        except LostAnswer:
+            call["status"] = 0
+            return _cut(request)
+        finally:
+            self.calls.append(call)
+        return web.json_response(body, status=call["status"])
+
+    def _check(self, token: str, name: str) -> None:
+        if not hmac.compare_digest(token.encode(), self._token.encode()):
+            raise ApiError(401, "Unauthorized")
+        if name.lower() != "getupdates" and name.lower() not in self._methods:
+            raise ApiError(404, "Not Found")
+
+    async def _answer(self, name: str, params: Params, faults: dict[str, Fault]) -> Json:
+        """Act, with the ordered trouble around it: refused before, delayed or lost after."""
+        if "error" in faults:
+            raise faults["error"].error()
+        if name.lower() == "getupdates":
+            result = await self._get_updates(params, lose="drop" in faults)
+        else:
+            result = self._methods[name.lower()](params)
+        if "delay" in faults:
+            await asyncio.sleep(faults["delay"].seconds)
+        if "drop" in faults:
+            raise LostAnswer
+        return {"ok": True, "result": result}
+
+    async def _get_updates(self, params: Params, *, lose: bool) -> list[Json]:
+        limit = params.integer("limit", MAX_BATCH)
+        timeout = max(0, min(params.integer("timeout", 0), MAX_POLL_SECONDS))
+        events = allowed_updates_event(params)
+        if events and events[0]["value"] != self._state.allowed_updates:
+            self._state.record(*events)
+        return await self._updates.poll(
+            offset=params.integer("offset", 0), limit=max(1, min(limit, MAX_BATCH)), seconds=timeout, lose=lose
+        )
+
+    def _set_commands(self, params: Params) -> bool:
+        commands = params.structure("commands")
+        if not isinstance(commands, list) or len(commands) > MAX_COMMANDS:
+            raise bad_request("can't parse commands: Expected an Array of BotCommand")
+        kept = []
+        for command in commands:
+            if not isinstance(command, dict) or not command.get("command") or not command.get("description"):
+                raise bad_request("BOT_COMMAND_INVALID")
+            name = str(command["command"]).removeprefix("/")
+            if name != name.lower() or not name.replace("_", "a").isalnum() or len(name) > 32:  # noqa: PLR2004
+                raise bad_request("BOT_COMMAND_INVALID")
+            kept.append({"command": name, "description": str(command["description"])})
+        value = {**self._state.commands, _command_key(params): kept}
+        self._state.record({"e": "set", "name": "commands", "value": value})
+        return True
+
+    def _get_commands(self, params: Params) -> list[Json]:
+        return self._state.commands.get(_command_key(params), [])
+
+    def _delete_commands(self, params: Params) -> bool:
+        value = {key: kept for key, kept in self._state.commands.items() if key != _command_key(params)}
+        self._state.record({"e": "set", "name": "commands", "value": value})
+        return True
+
+
+def _command_key(params: Params) -> str:
+    scope = params.structure("scope") or {"type": "default"}
+    if not isinstance(scope, dict):
+        raise bad_request("can't parse BotCommandScope")
+    return f"{scope.get('type', 'default')}:{scope.get('chat_id', '')}:{params.text('language_code')}"
+
+
+def _chat_of(params: Params) -> int | None:
+    try:
+        return int(str(params.values.get("chat_id")))
+    except ValueError:
+        return None
+
+
+def _cut(request: web.Request) -> web.Response:
+    """Act done, answer lost: close the connection without a word."""
+    if request.transport:
+        request.transport.abort()
+    return web.Response()
