@@ -122,8 +122,8 @@ class Binaries:
 
 
 def environment() -> dict[str, str]:
-    """What PostgreSQL's programs see: the plain locale, and none of the user's PG… settings."""
-    kept = {name: text for name, text in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+    """What PostgreSQL's programs see: the plain locale, none of the desk's secrets or the user's PG… settings."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LD_LIBRARY_PATH") if name in os.environ}
     return {**kept, "LC_ALL": "C.UTF-8" if os.uname().sysname == "Linux" else "C", "TZ": "UTC"}
 
 

@@ -72,12 +72,16 @@ def load(environ: MutableMapping[str, str] = os.environ, path: Path = ENV_FILE) 
     """
     Take from the file what the environment does not say.
 
-    The two database addresses belong together: where the environment names a database, neither comes
+    Some belong together: where the environment names a database or a bot, its addresses do not come
     from the file.
     """
-    own_database = given("DATABASE_URL", environ)
+    left_out = set()
+    if given("DATABASE_URL", environ):
+        left_out |= set(DATABASE_NAMES)
+    if given("TELEGRAM_BOT_TOKEN", environ):
+        left_out.add("TELEGRAM_API_URL")
     for name, text in read(path).items():
-        if not given(name, environ) and not (own_database and name in DATABASE_NAMES):
+        if name not in left_out and not given(name, environ):
             environ[name] = text
 
 

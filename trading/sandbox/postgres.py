@@ -141,7 +141,7 @@ class Cluster:
         with log_path.open("wb") as log:
             self._server = subprocess.Popen(
                 self.command(port), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=localenv.ROOT,
-                env=environment(), start_new_session=True,
+                start_new_session=True,
             )  # fmt: skip
         try:
             wait_ready(self.url(self.roles[0], port), while_alive=self._server)
@@ -218,7 +218,9 @@ class Cluster:
 
     def _single(self, *statements: str) -> None:
         script = "".join(f"{statement};\n" for statement in statements)
-        self.binaries.run("postgres", "--single", "-c", "exit_on_error=on", "-D", str(self.data), "postgres", text=script)
+        self.binaries.run(
+            "postgres", "--single", "-c", "exit_on_error=on", "-D", str(self.data), "postgres", text=script
+        )
 
 
 def wait_ready(url: str, *, seconds: float = START_SECONDS, while_alive: subprocess.Popen[bytes] | None = None) -> None:

@@ -32,9 +32,7 @@ def command_line(pid: int) -> str:
     except (FileNotFoundError, ProcessLookupError):
         if Path("/proc/self").exists():
             return ""
-    asked = subprocess.run(
-        ["ps", "-ww", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False
-    )
+    asked = subprocess.run(["ps", "-ww", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)
     return asked.stdout.strip()
 
 

@@ -38,7 +38,9 @@ def provision(admin_url: str, password: str = "") -> tuple[str, str]:
             _make_role(connection, role, password)
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[-1]
-        raise SetupError(f"DATABASE_URL cannot be used ({reason}): correct it, or unset it for a private one.") from None
+        raise SetupError(
+            f"DATABASE_URL cannot be used ({reason}): correct it, or unset it for a private one."
+        ) from None
     return admin_url, _with_role(admin_url, role, password)
 
 

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from trading.sandbox import processes
+from trading.sandbox.binaries import environment
 
 PR_SET_PDEATHSIG = 1
 
@@ -65,6 +66,7 @@ def main() -> None:
     hold_to_parent(signal.Signals[f"SIG{options.signal}"])
     if options.data:
         disown_stale_lock(options.data)
+        os.execve(options.command[0], options.command, environment())
     os.execv(options.command[0], options.command)
 
 

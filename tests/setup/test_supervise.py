@@ -1,0 +1,95 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from configparser import RawConfigParser
+from pathlib import Path
+
+import pytest
+
+from trading.sandbox import processes
+from trading.sandbox.supervise import Program, State, Supervisor, configuration
+
+pytestmark = pytest.mark.processes
+SLEEP = (sys.executable, "-c", "import time; time.sleep(600)")
+PROGRAMS = (Program(name="first", command=SLEEP, priority=1), Program(name="second", command=SLEEP))
+
+
+@pytest.fixture
+def supervisor(workplace: Path) -> Iterator[Supervisor]:
+    made = Supervisor(workplace / "run", workplace / "log", PROGRAMS)
+    yield made
+    made.stop()
+
+
+def start(supervisor: Supervisor) -> dict[str, State]:
+    supervisor.end_leftovers()
+    supervisor.start(os.environ)
+    supervisor.launch("first", "second")
+    return until(supervisor, lambda states: all(one.state == "RUNNING" for one in states.values()))
+
+
+def until(supervisor: Supervisor, wanted: Callable[[dict[str, State]], bool]) -> dict[str, State]:
+    limit = time.monotonic() + 10
+    while not wanted(states := {one.name: one for one in supervisor.states()}):
+        assert time.monotonic() < limit, states
+        time.sleep(0.05)
+    return states
+
+
+def test_configuration_keeps_secrets_out_and_percent_signs_whole(workplace: Path) -> None:
+    program = Program(name="odd", command=("/bin/echo", "100%"))
+    supervisor = Supervisor(workplace / "run", workplace / "log", [program])
+
+    parsed = RawConfigParser()
+    parsed.read_string(configuration(supervisor))
+
+    assert '"100%%"' in parsed["program:odd"]["command"]
+    assert parsed["program:odd"]["autorestart"] == "true"
+    assert not any("environment" in parsed[section] for section in parsed)
+
+
+def test_what_dies_is_started_again(supervisor: Supervisor) -> None:
+    before = start(supervisor)
+
+    os.kill(before["second"].pid, signal.SIGKILL)
+
+    after = until(supervisor, lambda now: now["second"].pid not in {0, before["second"].pid})
+    assert after["first"].pid == before["first"].pid
+
+
+def test_stop_leaves_no_process(supervisor: Supervisor) -> None:
+    states = start(supervisor)
+
+    supervisor.stop()
+
+    assert not any(processes.alive(one.pid) for one in states.values())
+
+
+def test_killed_supervisor_leaves_nothing_that_blocks_the_next_start(supervisor: Supervisor) -> None:
+    before = start(supervisor)
+    os.kill(supervisor.pid, signal.SIGKILL)
+
+    supervisor.stop()
+    after = start(supervisor)
+
+    assert not any(processes.alive(one.pid) for one in before.values())
+    assert {one.state for one in after.values()} == {"RUNNING"}
+
+
+def test_left_program_is_ended_only_while_its_number_is_still_its_own(workplace: Path) -> None:
+    ours, stranger = (subprocess.Popen(SLEEP) for _ in range(2))
+    (workplace / "ours.pid").write_text(f"{ours.pid}\n{' '.join(SLEEP)}\n")
+    (workplace / "stranger.pid").write_text(f"{stranger.pid}\n/usr/bin/another program\n")
+
+    try:
+        assert processes.end_leftovers(workplace) == ["ours"]
+        assert ours.wait(1) == -signal.SIGTERM
+        assert stranger.poll() is None
+    finally:
+        for process in (ours, stranger):
+            process.kill()
+            process.wait()
+    assert list(workplace.iterdir()) == []

@@ -1,0 +1,305 @@
+"""`make run`: the whole desk on this machine, from an empty checkout to a page one can trade on."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from urllib.parse import urlsplit
+
+from trading.sandbox import localenv, provision
+from trading.sandbox.localenv import LOCAL, ROOT, SetupError
+from trading.sandbox.postgres import Cluster, desk_cluster, wait_ready
+from trading.sandbox.supervise import Program, State, Supervisor
+
+RUN, LOG = LOCAL / "run", LOCAL / "log"
+DESK_PORT, TELEGRAM_PORT = 9090, 9091
+READY_SECONDS = 90
+LOOK_SECONDS = 1.0
+
+Say = Callable[[str], None]
+
+
+class Stopped(BaseException):
+    """Somebody asked the desk to stop: Ctrl-C, SIGTERM or a closed terminal."""
+
+
+@dataclass(slots=True)
+class Desk:
+    """One running desk: its environment, its database, its supervisor."""
+
+    say: Say
+    environment: dict[str, str] = field(default_factory=dict)
+    owner_url: str = ""
+    cluster: Cluster | None = None
+    supervisor: Supervisor = field(default_factory=lambda: Supervisor(RUN, LOG, ()))
+
+    def open(self) -> None:
+        """
+        Start everything and wait until it is of use.
+
+        :raises SetupError: what is in the way, and what to do about it.
+        """
+        begun = time.monotonic()
+        self.environment = _environment()
+        for name in self.supervisor.end_leftovers():
+            self.say(f"Ended {name}, left by a run that was killed.")
+        _require_port(_port(self.environment["DESK_URL"]), "DESK_PORT", "the console")
+        if self.in_sandbox:
+            _require_port(_port(self.environment["SANDBOX_TELEGRAM_URL"]), "SANDBOX_TELEGRAM_PORT", "the chat page")
+        database = self._database()
+        self.supervisor = Supervisor(RUN, LOG, [*database, *self._programs()])
+        self.supervisor.start(self.environment)
+        self.supervisor.launch(*(program.name for program in database))
+        wait_ready(self.owner_url)
+        for command in (("migrate",), ("seed",), ("collectstatic", "--noinput")):
+            self._manage(*command)
+        self.supervisor.launch(*(program.name for program in self._programs()))
+        self._wait_healthy()
+        self.say(f"Ready after {time.monotonic() - begun:.0f} s.")
+
+    def watch(self) -> None:
+        """
+        Tell what ends and comes back, until the desk is stopped.
+
+        :raises SetupError: the supervisor itself has ended.
+        """
+        seen: dict[str, State] = {}
+        while self.supervisor.running():
+            try:
+                states = self.supervisor.states()
+            except OSError:
+                break
+            for now in states:
+                before = seen.get(now.name)
+                if before and before.pid and now.pid and before.pid != now.pid:
+                    self.say(f"{now.name} ended and was started again; see {_short(LOG)}/{now.name}.log.")
+                if now.state == "BACKOFF" and before and before.state != "BACKOFF":
+                    self.say(f"{now.name} does not stay up ({now.said}); it is tried again.")
+                seen[now.name] = now if now.pid or before is None else State(now.name, now.state, before.pid, now.said)
+            time.sleep(LOOK_SECONDS)
+        raise SetupError(f"The supervisor ended (see {_short(LOG)}/supervisord.log): run `make run` again.")
+
+    def close(self) -> None:
+        """Stop everything; also what an unfinished start has left."""
+        self.supervisor.stop()
+        if self.cluster:
+            self.cluster.end_leftover()
+            self.cluster.release()
+
+    @property
+    def in_sandbox(self) -> bool:
+        """Whether the bot talks to the stand-in for Telegram (and not to the real one)."""
+        return self.environment.get("TELEGRAM_API_URL") == self.environment["SANDBOX_TELEGRAM_URL"]
+
+    def _database(self) -> list[Program]:
+        """The addresses, and the program when the server is our own."""
+        if localenv.given("DATABASE_URL") and os.environ.get("DATABASE_URL") != localenv.read().get("DATABASE_URL"):
+            self.owner_url, self.environment["DATABASE_URL"] = provision.from_environment()
+            self.environment.pop("DATABASE_URL_FILE", None)
+            self.say("Using the PostgreSQL of DATABASE_URL.")
+            return []
+        variables = localenv.ensure()
+        self.cluster = desk_cluster(variables)
+        self.cluster.claim()
+        self.say("Preparing the private PostgreSQL.")
+        self.cluster.prepare()
+        port = localenv.port_of(variables["DATABASE_URL"])
+        if not localenv.is_free(port):
+            variables = localenv.set_port(port := localenv.free_port())
+        self.owner_url, self.environment["DATABASE_URL"] = variables["DATABASE_OWNER_URL"], variables["DATABASE_URL"]
+        server = Program(
+            name="postgres", command=self.cluster.command(port), priority=1, stop_signal="INT", stop_seconds=30, tethered=True
+        )  # fmt: skip
+        return [server]
+
+    def _programs(self) -> list[Program]:
+        manage = (sys.executable, str(ROOT / "manage.py"))
+        bind = f"127.0.0.1:{_port(self.environment['DESK_URL'])}"
+        gunicorn = (
+            *(sys.executable, "-m", "gunicorn", "trading.wsgi", "--bind", bind, "--no-control-socket"),
+            *("--workers", "2", "--worker-class", "gthread", "--threads", "4"),
+            *("--graceful-timeout", "5", "--access-logfile", "-"),
+        )
+        stand_ins = [
+            Program(name="telegram", command=(*manage, "sandbox", "telegram"), priority=10),
+            Program(name="market", command=(*manage, "sandbox", "market"), priority=40),
+        ]
+        return [
+            Program(name="web", command=gunicorn, priority=20),
+            Program(name="worker", command=(*manage, "worker"), priority=20, stop_seconds=20),
+            Program(name="bot", command=(*manage, "bot"), priority=30),
+            *(stand_ins if self.in_sandbox else []),
+        ]
+
+    def _manage(self, *command: str) -> None:
+        """Run a command of manage.py to its end, as the owner."""
+        self.say(f"manage.py {command[0]}")
+        log = LOG / f"{command[0]}.log"
+        with log.open("wb") as out:
+            done = subprocess.run(
+                [sys.executable, str(ROOT / "manage.py"), *command],
+                env={**self.environment, "DATABASE_OWNER_URL": self.owner_url},
+                cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False,
+            )  # fmt: skip
+        if done.returncode:
+            last = log.read_text(errors="replace").strip().splitlines()
+            raise SetupError(
+                f"manage.py {command[0]} failed: {last[-1] if last else 'no message'} (see {_short(log)})."
+            )
+
+    def _wait_healthy(self) -> None:
+        limit = time.monotonic() + READY_SECONDS
+        pages = [f"{self.environment['DESK_URL']}/health/ready"]
+        if self.in_sandbox:
+            pages.append(f"{self.environment['SANDBOX_TELEGRAM_URL']}/")
+        self.say("Starting the web, the worker, the bot and the market.")
+        for page in pages:
+            while (fault := _fault_of(page)) is not None:
+                if time.monotonic() > limit or not self.supervisor.running():
+                    unwell = [
+                        f"{one.name} {one.state.lower()}" for one in self.supervisor.states() if one.state != "RUNNING"
+                    ]
+                    raise SetupError(f"{page} is not ready ({'; '.join([fault, *unwell])}): see {_short(LOG)}.")
+                time.sleep(0.1)
+
+
+def run(say: Say) -> None:
+    """
+    Open the desk, keep it open until somebody stops it, close it.
+
+    :raises SetupError: it could not be opened, or its supervisor ended.
+    """
+    with _only_one(), _stop_signals():
+        desk = Desk(say)
+        try:
+            desk.open()
+            say(welcome(desk.environment))
+            desk.watch()
+        except Stopped:
+            say("Stopping.")
+        finally:
+            _ignore_signals()
+            desk.close()
+        say("Everything has stopped; `make run` goes on from here.")
+
+
+def running_pid() -> int | None:
+    """The process of the desk that runs from this checkout, if one does."""
+    lock = RUN / "desk.lock"
+    if not lock.exists():
+        return None
+    with lock.open("r+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return int(handle.read().strip() or 0)
+    return None
+
+
+def welcome(environment: dict[str, str]) -> str:
+    """What to open, who one can be, and how to get in."""
+    console = environment["DESK_URL"]
+    chat = environment["SANDBOX_TELEGRAM_URL"].replace("127.0.0.1", "localhost")
+    return f"""
+  The desk is open.
+
+  Trade      {chat}/
+             play tara (English) or navid (Persian), e.g. /rfq buy 10000 EUR, then Accept; dora is an LP
+  Console    {console}/
+             olga (ops), amir (approver), adele (admin), audrey (auditor)
+             password {environment.get("SANDBOX_PASSWORD", "as seeded")}, code from `.venv/bin/python manage.py otp olga`
+  Logs       {_short(LOG)}/
+
+  Ctrl-C stops everything; `make run` goes on from there.
+"""
+
+
+def _environment() -> dict[str, str]:
+    """What the programs see: the environment, desk.env beneath it, and the ports that were asked for."""
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "trading.settings"}
+    localenv.load(environment)
+    if port := os.environ.get("DESK_PORT"):
+        environment["DESK_URL"] = f"http://localhost:{port}"
+    if port := os.environ.get("SANDBOX_TELEGRAM_PORT"):
+        own = environment.get("TELEGRAM_API_URL") == environment["SANDBOX_TELEGRAM_URL"]
+        environment["SANDBOX_TELEGRAM_URL"] = f"http://127.0.0.1:{port}"
+        if own:
+            environment["TELEGRAM_API_URL"] = environment["SANDBOX_TELEGRAM_URL"]
+    environment.pop("DATABASE_OWNER_URL", None)
+    environment.pop("DATABASE_OWNER_URL_FILE", None)
+    return environment
+
+
+def _port(url: str) -> int:
+    return urlsplit(url).port or DESK_PORT
+
+
+def _require_port(port: int, variable: str, use: str) -> None:
+    if not localenv.is_free(port):
+        raise SetupError(
+            f"Port {port}, meant for {use}, is taken by another program: end that, or choose another port, "
+            f"e.g. `{variable}={port + 100} make run`."
+        )
+
+
+def _fault_of(page: str) -> str | None:
+    """Why the page does not answer well; None when it does."""
+    try:
+        with urllib.request.urlopen(page, timeout=5):
+            return None
+    except urllib.error.HTTPError as error:
+        return f"answers {error.code}"
+    except OSError as error:
+        return str(error)
+
+
+def _short(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+@contextlib.contextmanager
+def _only_one() -> Iterator[None]:
+    RUN.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with (RUN / "desk.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise SetupError(
+                f"The desk of this checkout is already running (process {lock.read().strip()}): use it, or stop it with Ctrl-C there."
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[None]:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        raise Stopped
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler is not signal.SIG_IGN or number != signal.SIGHUP:
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ignore_signals() -> None:
+    """Nobody hurries the stop: a second Ctrl-C would leave things behind."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
