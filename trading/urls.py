@@ -1,5 +1,18 @@
 """Where every address of the desk leads."""
 
-from django.urls import URLPattern, URLResolver
+from django.urls import URLPattern, URLResolver, include, path
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from trading import views
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", views.dashboard, name="dashboard"),
+    path("search/", views.search, name="search"),
+    path("language/", views.language, name="language"),
+    path("", include("users.urls")),
+    path("", include("rfq.urls")),
+    path("", include("settlement.urls")),
+]
+
+handler403 = "trading.views.forbidden"
+handler404 = "trading.views.not_found"
+handler500 = "trading.views.server_error"

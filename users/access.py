@@ -2,8 +2,7 @@
 The console's door: who is let into a view.
 
 `@console("rfq.view")` lets in a person of the desk with a verified second factor, a live session and
-the capability; everyone else is turned away. It also speaks the person's language and keeps the
-page out of every cache.
+the capability; everyone else is turned away. It also keeps the page out of every cache.
 """
 
 from collections.abc import Callable
@@ -11,13 +10,11 @@ from datetime import datetime, timedelta
 from functools import wraps
 from typing import Concatenate
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
-from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 
 from trading.lib import clock, http
@@ -30,12 +27,6 @@ WRITTEN_EVERY = timedelta(minutes=1)
 BEGAN, SEEN = "session_began_at", "session_seen_at"
 
 type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponse]
-
-
-class ConsoleRequest(HttpRequest):
-    """A request that came through the door: its user is a verified person of the desk."""
-
-    user: User
 
 
 def console[**P](capability: str) -> Callable[[View[P]], View[P]]:
@@ -53,10 +44,7 @@ def console[**P](capability: str) -> Callable[[View[P]], View[P]]:
             user = request.user
             assert isinstance(user, User)  # noqa: S101 - what _is_let_in has established, for the type checker
             capabilities.require(user, capability)
-            with translation.override(user.language), timezone.override(ZoneInfo("UTC")):
-                response = view(request, *args, **kwargs)
-            response.headers.setdefault("Content-Language", user.language)
-            return seal_off(response)
+            return seal_off(view(request, *args, **kwargs))
 
         guarded.console_capability = capability  # type: ignore[attr-defined]
         return guarded

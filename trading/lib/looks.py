@@ -59,6 +59,18 @@ LOOKS: dict[str, dict[str, Look]] = {
 }
 
 
+REASONS: dict[str, str | Promise] = {
+    "flag_off": _("Automatic settlement is off"),
+    "above_threshold": _("At or above the release threshold"),
+    "not_covered": _("Waiting for the client's funds"),
+}
+
+
 def look_of(machine: str, status: str) -> Look:
     """Find the look of a state; one that has none is shown by its own name, so that nothing is hidden."""
     return LOOKS[machine].get(status) or Look(status, "info-circle", "idle")
+
+
+def reason_words(code: str) -> str:
+    """Say why something is in its state; a code that has no words yet is shown as it is."""
+    return str(REASONS.get(code, code))

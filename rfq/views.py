@@ -1,0 +1,95 @@
+"""The RFQs' pages. Both are live: the region that polls shares the page's template."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_safe
+
+from rfq import queries
+from rfq.models import Rfq
+from rfq.models.trading import Side
+from rfq.queries import Criteria, LiveCounts
+from trading.lib import clock, http
+from users.access import console
+from users.queries import events_about
+
+
+@require_safe
+@console("rfq.view")
+def blotter(request: HttpRequest) -> HttpResponse:
+    """List RFQs by state, side and search, newest first."""
+    now = clock.now()
+    criteria = _criteria(request)
+    page = queries.page(criteria)
+    counts = queries.live_counts(now=now)
+    shown = [(row.rfq.ref, row.rfq.updated_at, row.quotes, row.best and row.best.pk) for row in page.rows]
+    version = http.fingerprint(shown, counts, page.older, now=now)
+    if http.is_unchanged(request, version):
+        return http.nothing_new()
+    template = "rfq/list.html#live" if http.is_poll(request) else "rfq/list.html"
+    context = {
+        "room": "rfqs",
+        "page": page,
+        "criteria": criteria,
+        "tabs": _tabs(request, criteria, counts),
+        "sides": Side.choices,
+        "is_filtered": bool(criteria.text or criteria.side or criteria.state),
+        "poll_url": http.poll_url(request, version),
+        "older_url": http.url_with(request, before=page.older) if page.older else "",
+        "newest_url": http.url_with(request, before=None) if criteria.before else "",
+    }
+    return render(request, template, context)
+
+
+@require_safe
+@console("rfq.view")
+def rfq(request: HttpRequest, ref: str) -> HttpResponse:
+    """Show one RFQ: terms, quotes, fill, and what happened to it."""
+    now = clock.now()
+    detail = queries.detail(ref)
+    events = events_about(detail.refs)
+    quotes = [(quote.ref, quote.updated_at) for quote in detail.quotes]
+    settled = detail.fill.settlement.updated_at if detail.fill else None
+    version = http.fingerprint(detail.rfq.updated_at, quotes, settled, len(events), now=now)
+    if http.is_unchanged(request, version):
+        return http.nothing_new()
+    template = "rfq/detail.html#live" if http.is_poll(request) else "rfq/detail.html"
+    context = {
+        "room": "rfqs",
+        "rfq": detail.rfq,
+        "detail": detail,
+        "events": events,
+        "poll_url": http.poll_url(request, version),
+    }
+    return render(request, template, context)
+
+
+def _criteria(request: HttpRequest) -> Criteria:
+    """Read the address; a state or side nobody knows is as good as none."""
+    state, side = request.GET.get("state", ""), request.GET.get("side", "")
+    return Criteria(
+        state=state if state in queries.STATE_FILTERS else "",
+        side=side if side in Side.values else "",
+        text=request.GET.get("q", "")[:100],
+        before=request.GET.get("before", "")[:16],
+    )
+
+
+def _tabs(request: HttpRequest, criteria: Criteria, counts: LiveCounts) -> list[dict[str, object]]:
+    labels = {
+        "": _("All"),
+        "live": _("Live"),
+        "filled": Rfq.Status.FILLED.label,
+        "expired": Rfq.Status.EXPIRED.label,
+        "cancelled": Rfq.Status.CANCELLED.label,
+    }
+    return [
+        {
+            "key": state,
+            "label": label,
+            "url": http.url_with(request, state=state, before=None),
+            "current": state == criteria.state,
+            "count": counts.live if state == "live" else None,
+        }
+        for state, label in labels.items()
+    ]

@@ -1,0 +1,227 @@
+"""Reads about settlements, wallets and the ledger. Each has a fixed number of queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from django.db.models import Count, Prefetch, Q, QuerySet, Sum
+
+from settlement.models import (
+    Entry,
+    Settlement,
+    SettlementTransition,
+    Transfer,
+    TransferAttempt,
+    Wallet,
+)
+from trading.lib.errors import NotFound
+from trading.lib.money import Money
+
+PAGE_SIZE = 50
+WARN_AFTER, LATE_AFTER = timedelta(minutes=5), timedelta(minutes=15)
+
+_Status = Settlement.Status
+OPEN_STATES = (
+    _Status.AWAITING_FUNDS,
+    _Status.FLAGGED_OFF,
+    _Status.AWAITING_APPROVAL,
+    _Status.APPROVED,
+    _Status.PAYING,
+    _Status.BLOCKED,
+    _Status.NEEDS_REVIEW,
+)
+IN_FLIGHT = (_Status.APPROVED, _Status.PAYING)
+STUCK = (_Status.BLOCKED, _Status.NEEDS_REVIEW)
+# What the tabs of the list stand for; "" is everything that is not over.
+STATE_FILTERS: dict[str, Sequence[str]] = {
+    "": OPEN_STATES,
+    "flagged_off": (_Status.FLAGGED_OFF,),
+    "awaiting_approval": (_Status.AWAITING_APPROVAL,),
+    "awaiting_funds": (_Status.AWAITING_FUNDS,),
+    "in_flight": IN_FLIGHT,
+    "stuck": STUCK,
+    "settled": (_Status.SETTLED, _Status.SETTLED_MANUALLY),
+    "cancelled": (_Status.CANCELLED,),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """Which settlements a list shows; it comes from the address of the page."""
+
+    state: str = ""
+    text: str = ""
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One settlement of a list, and how urgent its age is ("", warn or late)."""
+
+    settlement: Settlement
+    transfer: Transfer | None
+    urgency: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of settlements, newest first, its sum, and where the older ones begin."""
+
+    rows: list[Row]
+    total: Decimal
+    older: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many settlements stand where, of those that are not over; `stuck_amount` in USDT."""
+
+    by_status: dict[str, int] = field(default_factory=dict)
+    stuck_amount: Decimal = Decimal(0)
+
+    def of(self, states: Sequence[str]) -> int:
+        """How many are in any of these states."""
+        return sum(self.by_status.get(state, 0) for state in states)
+
+
+@dataclass(frozen=True, slots=True)
+class WalletRow:
+    """A hot wallet and what it has, in USDT."""
+
+    wallet: Wallet
+    posted: Decimal
+    reserved: Decimal
+
+    @property
+    def free(self) -> Decimal:
+        """What is not reserved."""
+        return self.posted - self.reserved
+
+    @property
+    def is_low(self) -> bool:
+        """Whether it has less than its minimum."""
+        return self.free < self.wallet.minimum
+
+
+@dataclass(frozen=True, slots=True)
+class EntryRow:
+    """One leg of a journal, in units of its asset."""
+
+    entry: Entry
+    amount: Decimal
+    places: int
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Everything about one settlement."""
+
+    settlement: Settlement
+    transitions: list[SettlementTransition]
+    transfers: list[Transfer]
+    entries: list[EntryRow]
+
+
+def counts() -> Counts:
+    """Count the settlements that are not over, by state. One query."""
+    rows = list(
+        Settlement.objects.filter(status__in=OPEN_STATES)
+        .values("status")
+        .annotate(number=Count("pk"), amount=Sum("base_amount"))
+        .order_by("status")
+    )
+    stuck = sum((row["amount"] for row in rows if row["status"] in STUCK), Decimal(0))
+    return Counts({row["status"]: row["number"] for row in rows}, stuck)
+
+
+def open_count() -> int:
+    """Count the settlements that are not over. One query."""
+    return Settlement.objects.filter(status__in=OPEN_STATES).count()
+
+
+def page(criteria: Criteria, *, now: datetime) -> Page:
+    """Read one page of settlements. Two queries, whatever the number of rows."""
+    found = _found(criteria).order_by("-pk")
+    if criteria.before:
+        found = found.filter(pk__lt=Settlement.objects.filter(ref=criteria.before).values("pk"))
+    settlements = list(found[: PAGE_SIZE + 1])
+    older = settlements[PAGE_SIZE - 1].ref if len(settlements) > PAGE_SIZE else ""
+    rows = [_row(settlement, now) for settlement in settlements[:PAGE_SIZE]]
+    return Page(rows, sum((row.settlement.base_amount for row in rows), Decimal(0)), older)
+
+
+def detail(ref: str) -> Detail:
+    """
+    Read one settlement with its history, payments and ledger entries. Five queries.
+
+    :raises NotFound: there is none of that ref.
+    """
+    settlement = _with_parties().filter(ref=ref).first()
+    if settlement is None:
+        raise NotFound(ref=ref)
+    attempts = Prefetch("attempts", TransferAttempt.objects.order_by("number"))
+    transfers = Transfer.objects.filter(settlement=settlement).select_related("wallet").prefetch_related(attempts)
+    entries = (
+        Entry.objects.filter(journal__subject=settlement.ref)
+        .select_related("journal", "account", "asset")
+        .order_by("journal_id", "pk")
+    )
+    return Detail(
+        settlement,
+        list(SettlementTransition.objects.filter(settlement=settlement).order_by("pk")),
+        list(transfers.order_by("generation")),
+        [_entry_row(entry) for entry in entries],
+    )
+
+
+def wallets() -> list[WalletRow]:
+    """List the hot wallets with their balances. One query."""
+    found = Wallet.objects.select_related("account__asset", "account__balance").order_by("name")
+    return [_wallet_row(wallet) for wallet in found]
+
+
+def find(text: str) -> str:
+    """Find the settlement that a ref, a payment's ref or a transaction hash belongs to; "" when none. One query."""
+    wanted = Q(ref=text) | Q(transfers__ref=text) | Q(transfers__attempts__tx_hash=text)
+    return Settlement.objects.filter(wanted).values_list("ref", flat=True).first() or ""
+
+
+def _found(criteria: Criteria) -> QuerySet[Settlement]:
+    found = _with_parties().prefetch_related(
+        Prefetch("transfers", Transfer.objects.order_by("generation"), to_attr="payments")
+    )
+    text = criteria.text.strip()
+    if not text:
+        return found.filter(status__in=STATE_FILTERS[criteria.state])
+    if criteria.state:
+        found = found.filter(status__in=STATE_FILTERS[criteria.state])
+    return found.filter(
+        Q(ref__istartswith=text)
+        | Q(trade_ref__iexact=text)
+        | Q(client__name__icontains=text)
+        | Q(destination__address__iexact=text)
+    )
+
+
+def _with_parties() -> QuerySet[Settlement]:
+    return Settlement.objects.select_related("client", "lp", "quote_asset", "destination")
+
+
+def _row(settlement: Settlement, now: datetime) -> Row:
+    payments: list[Transfer] = settlement.payments  # type: ignore[attr-defined]  # prefetched in _found
+    waited = now - settlement.created_at
+    urgency = ""
+    if settlement.status in OPEN_STATES and waited > WARN_AFTER:
+        urgency = "late" if waited > LATE_AFTER else "warn"
+    return Row(settlement, payments[-1] if payments else None, urgency)
+
+
+def _wallet_row(wallet: Wallet) -> WalletRow:
+    unit = wallet.account.asset.unit
+    balance = wallet.account.balance
+    return WalletRow(wallet, Money.from_minor(balance.posted, unit).amount, Money.from_minor(balance.held, unit).amount)
+
+
+def _entry_row(entry: Entry) -> EntryRow:
+    return EntryRow(entry, Money.from_minor(entry.amount, entry.asset.unit).amount, entry.asset.scale)

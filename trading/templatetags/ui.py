@@ -1,0 +1,177 @@
+"""
+How the console shows icons, numbers, times, hashes and states.
+
+Data never passes through `mark_safe`: `format_html` escapes it. Numbers stay left-to-right in a
+`<bdi>`, their fraction muted; times are relative, their exact UTC one hover or focus away.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language, gettext, ngettext
+
+from trading.lib import clock
+from trading.lib.looks import Look, look_of, reason_words
+from users.access import IDLE
+
+register = template.Library()
+
+PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
+MINUTE, HOUR, DAY = 60, 3600, 86400
+SHORT_HEAD, SHORT_TAIL = 6, 4
+THEMES = {"light", "dark"}
+
+
+@register.simple_tag
+def icon(name: str, css: str = "i", label: str = "") -> SafeString:
+    """Draw an icon of the sprite; without a label it is decoration and hidden from readers."""
+    href = f"{static('icons.svg')}#{name}"
+    if label:
+        return format_html('<svg class="{}" role="img" aria-label="{}"><use href="{}"/></svg>', css, label, href)
+    return format_html('<svg class="{}" aria-hidden="true"><use href="{}"/></svg>', css, href)
+
+
+@register.simple_tag
+def amount(value: Decimal | int | None, places: int = 6) -> SafeString:
+    """Write an amount with exactly `places` decimals (six is USDT); nothing is a dash."""
+    if value is None:
+        return format_html('<span class="none">{}</span>', "—")
+    whole, _, fraction = f"{value:,.{places}f}".partition(".")
+    if fraction:
+        return format_html('<bdi class="num" dir="ltr">{}<span class="dec">.{}</span></bdi>', whole, fraction)
+    return format_html('<bdi class="num" dir="ltr">{}</bdi>', whole)
+
+
+@register.simple_tag
+def number(value: Decimal | float | None, places: int = 0) -> SafeString:
+    """Write a plain number (a count, basis points), left-to-right, not muted."""
+    if value is None:
+        return format_html('<span class="none">{}</span>', "—")
+    return format_html('<bdi class="num" dir="ltr">{}</bdi>', f"{value:,.{places}f}")
+
+
+@register.simple_tag
+def when(at: datetime | None) -> SafeString:
+    """Write an instant as its age; the exact UTC is in the title."""
+    if at is None:
+        return format_html('<span class="none">{}</span>', "—")
+    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(at), _exact(at), age(at))
+
+
+@register.simple_tag
+def instant(at: datetime | None) -> SafeString:
+    """Write an instant both ways: exact UTC, and how long ago that is."""
+    if at is None:
+        return format_html('<span class="none">{}</span>', "—")
+    return format_html(
+        '<time datetime="{}"><bdi class="num" dir="ltr">{}</bdi></time> <span class="m">({})</span>',
+        _iso(at),
+        _exact(at),
+        age(at),
+    )
+
+
+@register.simple_tag
+def clock_time(at: datetime | None) -> SafeString:
+    """Write an instant of today as its UTC time of day."""
+    if at is None:
+        return format_html('<span class="none">{}</span>', "—")
+    day_time = f"{at:%H:%M:%S}"
+    return format_html(
+        '<time datetime="{}" title="{}"><bdi class="num" dir="ltr">{}</bdi></time>', _iso(at), _exact(at), day_time
+    )
+
+
+@register.simple_tag
+def page_time() -> SafeString:
+    """Write when this page was made, in UTC."""
+    now = clock.now()
+    return format_html(
+        '<time class="hide-s" datetime="{}"><bdi class="num" dir="ltr">{} UTC</bdi></time>',
+        _iso(now),
+        f"{now:%H:%M:%S}",
+    )
+
+
+def age(at: datetime) -> str:
+    """Say how long ago, or in how long, in the reader's words and digits."""
+    seconds = int((clock.now() - at).total_seconds())
+    if abs(seconds) < MINUTE:
+        return gettext("just now")
+    if seconds < 0:
+        return gettext("in %(time)s") % {"time": _span(-seconds)}
+    return gettext("%(time)s ago") % {"time": _span(seconds)}
+
+
+def _span(seconds: int) -> str:
+    if seconds >= DAY:
+        count = seconds // DAY
+        words = ngettext("%(count)s day", "%(count)s days", count)
+    elif seconds >= HOUR:
+        count = seconds // HOUR
+        words = ngettext("%(count)s h", "%(count)s h", count)
+    else:
+        count = seconds // MINUTE
+        words = ngettext("%(count)s min", "%(count)s min", count)
+    return words % {"count": _digits(str(count))}
+
+
+def _digits(text: str) -> str:
+    """Give words their own digits: Persian sentences have Persian ones. Amounts and refs do not."""
+    return text.translate(PERSIAN_DIGITS) if (get_language() or "").startswith("fa") else text
+
+
+def _iso(at: datetime) -> str:
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _exact(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+@register.filter
+def short(value: str | None) -> str:
+    """Shorten an address or hash: its first six and last four characters."""
+    if not value or len(value) <= SHORT_HEAD + SHORT_TAIL + 1:
+        return value or ""
+    return f"{value[:SHORT_HEAD]}…{value[-SHORT_TAIL:]}"
+
+
+@register.simple_tag
+def look(machine: str, status: str) -> Look:
+    """Find how a state of `machine` ("rfq", "quote", "settlement", "transfer" …) is shown."""
+    return look_of(machine, status)
+
+
+@register.simple_tag
+def reason(code: str) -> str:
+    """Say a reason code in words."""
+    return reason_words(code)
+
+
+@register.simple_tag(takes_context=True)
+def theme(context: dict[str, Any]) -> str:
+    """Read the reader's choice of theme from its cookie: light, dark, or nothing for the system's."""
+    request: HttpRequest | None = context.get("request")
+    chosen = request.COOKIES.get("theme", "") if request else ""
+    return chosen if chosen in THEMES else ""
+
+
+@register.simple_tag
+def idle_seconds() -> int:
+    """After how many seconds without activity the session ends."""
+    return int(IDLE.total_seconds())
+
+
+@register.simple_tag(takes_context=True)
+def other_languages(context: dict[str, Any]) -> list[dict[str, str]]:
+    """List the languages of the console the page is not in."""
+    current = context.get("LANGUAGE_CODE") or get_language() or "en"
+    names = {"en": "English", "fa": "فارسی"}
+    return [{"code": code, "name": name} for code, name in names.items() if not current.startswith(code)]

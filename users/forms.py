@@ -1,0 +1,83 @@
+"""Signing in. What is secret is never sent back to the page."""
+
+from typing import Any
+
+from django import forms
+from django.forms.utils import ErrorList
+from django.utils.translation import gettext_lazy as _
+
+TOKEN_LENGTH = 6
+DIGITS = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩", "01234567890123456789")
+
+
+class ConsoleForm(forms.Form):
+    """A form in the console's look: marked errors, no inline anything, secrets cleared."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, label_suffix="", error_class=ErrorList, **kwargs)
+        for name, field in self.fields.items():
+            css = "in otp" if name == "otp_token" else "in"
+            field.widget.attrs.setdefault("class", css)
+
+
+class PasswordForm(ConsoleForm):
+    """The first factor."""
+
+    username = forms.CharField(
+        label=_("Username"),
+        max_length=64,
+        error_messages={"required": _("Username: enter yours.")},
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
+    )
+    password = forms.CharField(
+        label=_("Password"),
+        max_length=1024,
+        strip=False,
+        error_messages={"required": _("Password: enter yours.")},
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+
+class _CodeInput(forms.TextInput):
+    """An input that never repeats what was typed into it."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:  # noqa: ARG002 - Django's signature
+        """Leave the value out."""
+        return super().get_context(name, "", attrs)
+
+
+class TokenForm(ConsoleForm):
+    """The second factor: a code of an authenticator app. Spaces and Persian digits are understood."""
+
+    otp_token = forms.CharField(
+        label=_("One-time code"),
+        help_text=_("6 digits from your authenticator app."),
+        max_length=16,
+        error_messages={"required": _("One-time code: enter the 6 digits your authenticator app shows.")},
+        widget=_CodeInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "autofocus": True}),
+    )
+
+    def clean_otp_token(self) -> str:
+        """Drop the blanks people and apps put in, and refuse what cannot be a code."""
+        token = "".join(self.cleaned_data["otp_token"].split()).translate(DIGITS)
+        if len(token) != TOKEN_LENGTH or not token.isdecimal():
+            raise forms.ValidationError(_("One-time code: it has 6 digits."), code="malformed")
+        return token
+
+
+class RecoveryForm(ConsoleForm):
+    """The second factor when the authenticator is lost: one of the recovery codes."""
+
+    recovery_code = forms.CharField(
+        label=_("Recovery code"),
+        help_text=_("One of the codes you kept when you enrolled. Each works once."),
+        max_length=64,
+        error_messages={"required": _("Recovery code: enter one of yours.")},
+        widget=_CodeInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
+        ),
+    )
+
+    def clean_recovery_code(self) -> str:
+        """Drop the blanks around and inside."""
+        return "".join(self.cleaned_data["recovery_code"].split())

@@ -1,0 +1,209 @@
+"""The console's door: password, then a one-time code; enrolment for whoever has no authenticator yet."""
+
+import base64
+from collections.abc import Callable
+from functools import wraps
+from itertools import groupby
+from urllib.parse import quote, urlencode
+
+import django_otp
+import segno
+from django.conf import settings
+from django.contrib.auth import authenticate, login, logout
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_protect
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from trading.lib import clock
+from trading.lib.errors import DeskError
+from users import access, operations, queries
+from users.forms import ConsoleForm, PasswordForm, RecoveryForm, TokenForm
+from users.models import User
+
+NEXT = "sign_in_next"
+INVALID = 422
+
+type View = Callable[[HttpRequest], HttpResponse]
+type StepView = Callable[[HttpRequest, User], HttpResponse]
+
+
+def _gate(view: View) -> View:
+    """Mark a page of the sign-in: never cached, secrets kept out of error reports."""
+
+    @wraps(view)
+    def sealed(request: HttpRequest) -> HttpResponse:
+        return access.seal_off(view(request))
+
+    return sensitive_post_parameters()(csrf_protect(sealed))
+
+
+def _second_step(view: StepView) -> View:
+    """Open a page only between the password and the second factor."""
+
+    @wraps(view)
+    def stepped(request: HttpRequest) -> HttpResponse:
+        user = request.user
+        if not isinstance(user, User):
+            return redirect("users:sign-in")
+        if user.is_verified():  # type: ignore[attr-defined]  # put there by django-otp's middleware
+            return redirect(_destination(request))
+        return view(request, user)
+
+    return _gate(stepped)
+
+
+@_gate
+@require_http_methods(["GET", "HEAD", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Ask for username and password."""
+    if request.method != "POST":
+        return _go_on(request) if request.user.is_authenticated else _show_sign_in(request, PasswordForm())
+    form = PasswordForm(request.POST)
+    if not form.is_valid():
+        return _show_sign_in(request, form)
+    user = authenticate(request, **form.cleaned_data)
+    if not isinstance(user, User):
+        form.add_error(None, _("Username or password is wrong, or this user is not active."))
+        return _show_sign_in(request, form)
+    if not user.is_staff:
+        form.add_error(None, _("The console is for the desk's own people. Clients and LPs use the Telegram bot."))
+        return _show_sign_in(request, form)
+    destination = _safe_next(request, request.POST.get("next", ""))
+    login(request, user)
+    request.session[NEXT] = destination
+    return _go_on(request)
+
+
+@_second_step
+@require_http_methods(["GET", "HEAD", "POST"])
+def one_time_code(request: HttpRequest, user: User) -> HttpResponse:
+    """Ask for a code of the authenticator."""
+    if queries.confirmed_totp(user) is None:
+        return redirect("users:enrolment")
+    form = TokenForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            device = operations.verify_otp(user=user, token=form.cleaned_data["otp_token"], now=clock.now())
+        except DeskError as error:
+            form.add_error("otp_token", error.sentence)
+        else:
+            return _let_in(request, device)
+    return _show(request, "users/otp.html", form)
+
+
+@_second_step
+@require_http_methods(["GET", "HEAD", "POST"])
+def recovery(request: HttpRequest, user: User) -> HttpResponse:
+    """Ask for a recovery code instead."""
+    if queries.confirmed_totp(user) is None:
+        return redirect("users:enrolment")
+    form = RecoveryForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            device = operations.use_recovery_code(user=user, code=form.cleaned_data["recovery_code"], now=clock.now())
+        except DeskError as error:
+            form.add_error("recovery_code", error.sentence)
+        else:
+            return _let_in(request, device)
+    return _show(request, "users/recovery.html", form)
+
+
+@_second_step
+@require_http_methods(["GET", "HEAD", "POST"])
+def enrolment(request: HttpRequest, user: User) -> HttpResponse:
+    """Show the secret as a QR code and as text; a right code confirms it and shows the recovery codes, once."""
+    if queries.confirmed_totp(user) is not None:
+        return redirect("users:otp")
+    device = operations.start_enrolment(user=user, now=clock.now())
+    form = TokenForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        token = form.cleaned_data["otp_token"]
+        try:
+            codes = operations.confirm_enrolment(device=device, token=token, now=clock.now())
+        except DeskError as error:
+            form.add_error("otp_token", error.sentence)
+        else:
+            destination = _destination(request)
+            _let_in(request, device)
+            return render(request, "users/recovery_codes.html", {"codes": codes, "next": destination})
+    secret = base64.b32encode(device.key).decode()
+    return _show(request, "users/enrolment.html", form, qr=_qr(_key_uri(user, secret)), secret=_in_fours(secret))
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """End the session."""
+    logout(request)
+    return access.seal_off(redirect("users:sign-in"))
+
+
+def _show_sign_in(request: HttpRequest, form: PasswordForm) -> HttpResponse:
+    wanted = request.POST.get("next", "") or request.GET.get("next", "")
+    return _show(request, "users/sign_in.html", form, next=_safe_next(request, wanted))
+
+
+def _show(request: HttpRequest, template: str, form: ConsoleForm, **context: object) -> HttpResponse:
+    status = INVALID if form.is_bound else 200
+    return render(request, template, {"form": form, **context}, status=status)
+
+
+def _go_on(request: HttpRequest) -> HttpResponse:
+    """Send whoever has given the password to the next step."""
+    user = request.user
+    if not isinstance(user, User):
+        return redirect("users:sign-in")
+    if NEXT not in request.session and "next" in request.GET:
+        request.session[NEXT] = _safe_next(request, request.GET["next"])
+    if user.is_verified():  # type: ignore[attr-defined]  # put there by django-otp's middleware
+        return redirect(_destination(request))
+    return redirect("users:otp" if queries.confirmed_totp(user) else "users:enrolment")
+
+
+def _let_in(request: HttpRequest, device: object) -> HttpResponse:
+    """Verify the session, under a new key, and go where the person wanted to."""
+    destination = _destination(request)
+    request.session.cycle_key()
+    django_otp.login(request, device)
+    access.begin_session(request, clock.now())
+    request.session.pop(NEXT, None)
+    return redirect(destination)
+
+
+def _destination(request: HttpRequest) -> str:
+    return _safe_next(request, request.session.get(NEXT, "")) or reverse("dashboard")
+
+
+def _safe_next(request: HttpRequest, url: str) -> str:
+    """Let through only addresses of this console."""
+    safe = url_has_allowed_host_and_scheme(url, allowed_hosts={request.get_host()}, require_https=request.is_secure())
+    return url if safe else ""
+
+
+def _key_uri(user: User, secret: str) -> str:
+    """Name the secret for authenticator apps (the otpauth "Key URI Format")."""
+    issuer = settings.OTP_TOTP_ISSUER
+    label = quote(f"{issuer}:{user.username}")
+    return f"otpauth://totp/{label}?{urlencode({'secret': secret, 'issuer': issuer})}"
+
+
+def _qr(text: str) -> dict[str, object]:
+    """Draw a QR code as the path of one SVG shape: a bar for each run of dark squares."""
+    rows = segno.make(text, error="m", micro=False).matrix
+    bars = []
+    for y, row in enumerate(rows):
+        x = 0
+        for dark, run in groupby(row):
+            length = len(list(run))
+            if dark:
+                bars.append(f"M{x} {y}h{length}v1h-{length}z")
+            x += length
+    return {"size": len(rows), "path": "".join(bars)}
+
+
+def _in_fours(secret: str) -> str:
+    return " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
