@@ -148,6 +148,7 @@ class Fill(models.Model):
     client = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="+")
     lp = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="+")
     accepted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    idempotency_key = models.CharField(max_length=64)
     side = models.CharField(max_length=4, choices=Side.choices)
     base_amount = models.DecimalField(max_digits=24, decimal_places=6)
     quote_amount = models.DecimalField(max_digits=24, decimal_places=8)
@@ -157,6 +158,7 @@ class Fill(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["client", "filled_at"], name="fill_client_day")]
+        constraints = [models.UniqueConstraint(fields=["client", "idempotency_key"], name="fill_key_once")]
 
     def __str__(self) -> str:
         return self.ref

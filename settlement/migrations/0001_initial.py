@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('code', models.CharField(max_length=64, unique=True)),
-                ('kind', models.CharField(choices=[('client', 'Client balance'), ('lp', 'LP balance'), ('hot', 'Hot wallet'), ('bank', 'Bank account'), ('fx', 'Exchange'), ('revenue', 'Revenue'), ('rounding', 'Rounding'), ('hold', 'Holds'), ('in_transit', 'In transit'), ('gas', 'Gas'), ('suspense', 'Suspense')], max_length=16)),
+                ('kind', models.CharField(choices=[('client', 'Client balance'), ('lp', 'LP balance'), ('hot', 'Hot wallet'), ('bank', 'Bank account'), ('fx', 'Exchange'), ('revenue', 'Revenue'), ('rounding', 'Rounding'), ('hold', 'Holds'), ('in_transit', 'In transit'), ('gas', 'Gas'), ('suspense', 'Suspense'), ('capital', 'Capital')], max_length=16)),
                 ('normal', models.CharField(choices=[('D', 'Debit'), ('C', 'Credit')], max_length=1)),
                 ('is_cached', models.BooleanField(default=False)),
                 ('credit_minor', models.DecimalField(decimal_places=0, default=0, max_digits=38)),

@@ -104,10 +104,11 @@ drop function settlement_account_balance();
 """
 
 # Post several journals in one round trip. Each is {key, kind, subject, input_hash, reverses,
-# entries: [{account, layer, amount}]} with account codes. Returns the journals' ids; the same key
+# entries: [{account, layer, amount}]} with account codes. Returns the journals' ids, and whether the
+# client balances they touched are covered (posted >= held, without the credit line). The same key
 # with the same input again returns the old journal, with another input it is refused (DK409).
 POST = """
-create function settlement_post(journals jsonb) returns table (journal_id bigint, is_new boolean)
+create function settlement_post(journals jsonb) returns table (journal_id bigint, is_covered boolean)
     language plpgsql as $$
 declare
     given jsonb;
@@ -122,7 +123,6 @@ begin
     end if;
     perform settlement_lock_balances(journals);
     for given in select * from jsonb_array_elements(journals) loop
-        is_new := true;
         insert into settlement_journal (key, kind, subject, input_hash, reverses_id)
         values (given ->> 'key', given ->> 'kind', given ->> 'subject',
                 decode(given ->> 'input_hash', 'hex'), (given ->> 'reverses')::bigint)
@@ -133,7 +133,6 @@ begin
                 raise exception 'journal % was posted with other input', known.key using errcode = 'DK409';
             end if;
             journal_id := known.id;
-            is_new := false;
         else
             insert into settlement_entry (journal_id, account_id, asset_id, layer, amount)
             select settlement_post.journal_id, account.id, account.asset_id, entry ->> 'layer',
@@ -142,6 +141,10 @@ begin
             join settlement_ledgeraccount as account on account.code = entry ->> 'account'
             order by account.id;
         end if;
+        select coalesce(bool_and(balance.posted >= balance.held), true) into is_covered
+        from jsonb_array_elements(given -> 'entries') as entry
+        join settlement_ledgeraccount as account on account.code = entry ->> 'account'
+        join settlement_balance as balance on balance.account_id = account.id;
         return next;
         journal_id := null;
     end loop;

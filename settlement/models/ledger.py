@@ -67,6 +67,7 @@ class LedgerAccount(models.Model):
         IN_TRANSIT = "in_transit", _("In transit")
         GAS = "gas", _("Gas")
         SUSPENSE = "suspense", _("Suspense")
+        CAPITAL = "capital", _("Capital")
 
     class Normal(models.TextChoices):
         """Debit-normal accounts are what the desk has, credit-normal ones what it owes or earned."""

@@ -39,12 +39,14 @@ class Reply:
     """
     What a handler answers.
 
-    `text` (HTML as Telegram understands it) becomes a message of its own, `card` the live card of
-    that subject, `toast` the short answer to a button press. Any may be empty.
+    `text` (HTML as Telegram understands it) becomes a message of its own, `card` refreshes the live
+    card of that subject, `toast` is the short answer to a button press. Any may be empty. `focus`
+    names what the card shows in full while its owner decides ("" is the card's usual face).
     """
 
     text: str = ""
     buttons: tuple[tuple[Button, ...], ...] = field(default=())
     card: str = ""
+    focus: str = ""
     toast: str = ""
     is_alert: bool = False

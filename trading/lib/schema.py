@@ -43,8 +43,6 @@ def transition_words(initial: Iterable[str], allowed: Mapping[str, Iterable[str]
     return sorted(births + [f"{old}>{new}" for old, news in allowed.items() for new in news])
 
 
-
-
 def only_changes(table: str, *columns: str) -> RunSQL:
     """Freeze every column of the table except these. Needs `desk_only_changes()`."""
     arguments = ", ".join(f"'{column}'" for column in columns)

@@ -1,0 +1,145 @@
+"""Why the market refuses. Every code has a sentence the client or LP can act on."""
+
+from django.utils.translation import gettext_lazy as _
+
+from trading.lib.errors import Conflict, Forbidden, Invalid, NotFound
+
+
+class UnknownPair(NotFound):
+    """No such pair, or it is not traded now."""
+
+    code = "unknown_pair"
+    text = _("{pair} is not traded here. The desk trades USDT against: {pairs}.")
+
+
+class NotAClient(Forbidden):
+    """The actor does not trade for a client."""
+
+    code = "not_a_client"
+    text = _("Only a client's trader may ask for a price.")
+
+
+class NotAnLp(Forbidden):
+    """The actor does not quote for an LP."""
+
+    code = "not_an_lp"
+    text = _("Only a liquidity provider's dealer may quote.")
+
+
+class NoTerms(Forbidden):
+    """The client has no terms on this pair."""
+
+    code = "no_terms"
+    text = _("You are not set up to trade {pair}. Please contact the desk.")
+
+
+class Frozen(Conflict):
+    """The counterparty may not trade at present."""
+
+    code = "frozen"
+    text = _("Trading is frozen for {counterparty}. Please contact the desk.")
+
+
+class BadAmount(Invalid):
+    """Not a positive amount with as many decimals as its currency has."""
+
+    code = "bad_amount"
+    text = _("{amount} is not an amount of {unit} (at most {scale} decimals, more than zero).")
+
+
+class BelowMinimum(Invalid):
+    """The trade is smaller than the client's minimum."""
+
+    code = "below_minimum"
+    text = _("The smallest trade is {minimum} USDT.")
+
+
+class AboveMaximum(Invalid):
+    """The trade is larger than the client's maximum."""
+
+    code = "above_maximum"
+    text = _("The largest trade is {maximum} USDT. Ask for less, or contact the desk.")
+
+
+class DailyLimit(Conflict):
+    """The day's notional (UTC) would be exceeded."""
+
+    code = "daily_limit"
+    text = _("This would exceed your limit of {limit} USDT a day; {left} USDT are left today (UTC).")
+
+
+class BadPrice(Invalid):
+    """Not a positive price on the pair's tick."""
+
+    code = "bad_price"
+    text = _("{price} is not a price of {pair} (more than zero, steps of {tick}).")
+
+
+class BadLifetime(Invalid):
+    """A quote lives 10 to 60 seconds."""
+
+    code = "bad_lifetime"
+    text = _("A quote lives {minimum} to {maximum} seconds.")
+
+
+class NoSuchRfq(NotFound):
+    """No RFQ with that reference, or it is not the actor's."""
+
+    code = "no_such_rfq"
+    text = _("There is no RFQ {ref} for you.")
+
+
+class NoSuchQuote(NotFound):
+    """No quote with that reference, or it is not the actor's."""
+
+    code = "no_such_quote"
+    text = _("There is no such quote for you.")
+
+
+class NoAddress(Conflict):
+    """The destination is not an approved address of the client."""
+
+    code = "no_address"
+    text = _("This is not one of your approved addresses. Ask the desk to approve it first.")
+
+
+class RfqConflict(Conflict):
+    """The same client RFQ id came with another request."""
+
+    code = "client_rfq_id_conflict"
+    text = _("This request id was used for another RFQ. Use a new one.")
+
+
+class RfqOver(Conflict):
+    """The RFQ is filled, cancelled or expired."""
+
+    code = "rfq_over"
+    text = _("{ref} is over. Ask for a new price.")
+
+
+class RfqExpired(RfqOver):
+    """The RFQ's time is over."""
+
+    code = "rfq_expired"
+    text = _("{ref} has expired. Ask for a new price.")
+
+
+class AlreadyFilled(Conflict):
+    """Another accept of the same RFQ was faster."""
+
+    code = "already_filled"
+    text = _("{ref} was already traded. Nothing was traded twice.")
+
+
+class QuoteExpired(Conflict):
+    """The quote's time was over when it was accepted."""
+
+    code = "quote_expired"
+    text = _("This quote has expired. Nothing was traded. Wait for a new one or ask again.")
+
+
+class QuoteGone(Conflict):
+    """The quote was pulled or replaced."""
+
+    code = "quote_gone"
+    text = _("This quote is no longer there. Nothing was traded. Look at the best one now.")

@@ -1,0 +1,180 @@
+"""
+The hot path: a client accepts a quote, and the trade is made. One transaction, twelve round trips.
+
+Order of locks: the client's row (limits and balance are checked under it), then RFQ and quote. The
+quote is taken by a statement that compares its deadline with the database's clock *after* all
+locks are held, so a quote that expired while this waited is refused.
+"""
+
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Case, DecimalField, Exists, OuterRef, Subquery, Sum, Value, When
+from django.db.models.functions import Coalesce
+
+from rfq.errors import (
+    AlreadyFilled,
+    DailyLimit,
+    Frozen,
+    NoSuchQuote,
+    NotAClient,
+    QuoteExpired,
+    QuoteGone,
+    RfqOver,
+)
+from rfq.models import Fill, Quote, Rfq, TradingTerms
+from rfq.operations.requesting import check_size
+from settlement.operations import Terms, open_settlement
+from trading.lib.clock import DatabaseClock
+from trading.lib.errors import Conflict
+from trading.lib.ids import new_ref
+from trading.lib.operations import operation
+from users import audit, capabilities
+from users.models import Counterparty, User
+
+Status = Quote.Status
+AMOUNT = DecimalField(max_digits=24, decimal_places=6)
+
+
+@operation
+def accept_quote(*, quote_ref: str, actor: User, key: str, now: datetime) -> Fill:
+    """
+    Take a quote: the fill, its settlement with the holds, one audit event and the jobs, or nothing.
+
+    :param key: the same client accepting with the same key again gets the same fill.
+    :raises NoSuchQuote: not a quote on one of the actor's client's RFQs.
+    :raises QuoteExpired: its time was over when it was to be taken.
+    :raises QuoteGone: it was pulled or replaced.
+    :raises AlreadyFilled: the RFQ was traded by another accept.
+    :raises RfqOver: the RFQ was cancelled or expired.
+    :raises Frozen: the client may not trade at present.
+    :raises BelowMinimum: smaller than the client's minimum.
+    :raises AboveMaximum: larger than the client's maximum.
+    :raises DailyLimit: the day's notional would be exceeded.
+    :raises InsufficientBalance: neither balance nor credit line covers it.
+    """
+    capabilities.require(actor, "rfq.accept")
+    terms = _lock_client(quote_ref, actor)
+    quote = _lock_quote(quote_ref, now=now)
+    rfq = quote.rfq
+    if rfq.status == Rfq.Status.FILLED:
+        return _replay(rfq, quote, key)
+    _check_limits(quote, terms)
+    _take(quote, now=now)
+    rfq.move(Rfq.Status.FILLED, at=now)
+    fill = _book(quote, terms.counterparty, actor=actor, key=key, now=now)
+    change = audit.Change(after=_facts(fill), capability="rfq.accept")
+    audit.record("fill.booked", actor=actor, subject=fill, at=now, change=change)
+    return fill
+
+
+def _lock_client(quote_ref: str, actor: User) -> TradingTerms:
+    client = actor.counterparty
+    if client is None or client.kind != Counterparty.Kind.CLIENT:
+        raise NotAClient
+    rows = TradingTerms.objects.select_related("counterparty").select_for_update(of=("counterparty",))
+    terms = rows.filter(
+        Exists(Quote.objects.filter(ref=quote_ref, rfq__counterparty=client, rfq__pair=OuterRef("pair"))),
+        counterparty=client,
+    ).first()
+    if terms is None:
+        raise NoSuchQuote
+    if terms.counterparty.status != Counterparty.Status.ACTIVE:
+        raise Frozen(counterparty=terms.counterparty.name)
+    return terms
+
+
+def _lock_quote(quote_ref: str, *, now: datetime) -> Quote:
+    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    fills = Fill.objects.filter(client=OuterRef("rfq__counterparty"), filled_at__gte=today).order_by()
+    traded = Coalesce(
+        Subquery(fills.values("client").annotate(total=Sum("base_amount")).values("total")),
+        Value(Decimal(0)),
+        output_field=AMOUNT,
+    )
+    related = ("rfq__pair__quote_asset", "rfq__destination", "lp")
+    rows = Quote.objects.select_related(*related).annotate(traded_today=traded)
+    return rows.select_for_update(of=("rfq", "self")).get(ref=quote_ref)
+
+
+def _replay(rfq: Rfq, quote: Quote, key: str) -> Fill:
+    fill = Fill.objects.select_related("settlement", "rfq", "quote").get(rfq=rfq)
+    if fill.quote_id == quote.pk and fill.idempotency_key == key:
+        return fill
+    raise AlreadyFilled(ref=rfq.ref)
+
+
+def _check_limits(quote: Quote, terms: TradingTerms) -> None:
+    check_size(quote.base_amount, terms)
+    left = terms.daily_notional - quote.traded_today  # type: ignore[attr-defined]
+    if quote.base_amount > left:
+        raise DailyLimit(limit=terms.daily_notional, left=max(left, Decimal(0)))
+
+
+def _take(quote: Quote, *, now: datetime) -> None:
+    """The quote is traded and its siblings done away with, in one statement, if it is still firm."""
+    firm = Quote.objects.filter(pk=quote.pk, status=Status.ACTIVE, valid_until__gt=DatabaseClock())
+    in_time = Rfq.objects.filter(pk=quote.rfq_id, status=Rfq.Status.QUOTED, expires_at__gt=DatabaseClock())
+    live = Quote.objects.filter(rfq_id=quote.rfq_id, status=Status.ACTIVE)
+    outcome = Case(When(pk=quote.pk, then=Value(Status.TRADED)), default=Value(Status.DONE_AWAY))
+    taken = live.filter(Exists(firm), Exists(in_time)).update(status=outcome, updated_at=now)
+    if not taken:
+        raise _why_not(quote)
+
+
+def _why_not(quote: Quote) -> Conflict:
+    if quote.rfq.status not in Rfq.LIVE:
+        return RfqOver(ref=quote.rfq.ref)
+    if quote.status in {Status.PULLED, Status.REPLACED}:
+        return QuoteGone()
+    return QuoteExpired()
+
+
+def _book(quote: Quote, client: Counterparty, *, actor: User, key: str, now: datetime) -> Fill:
+    rfq, fill_ref = quote.rfq, new_ref("FIL")
+    terms = Terms(
+        trade_ref=fill_ref,
+        client=client,
+        lp=quote.lp,
+        side=rfq.side,
+        base_amount=quote.base_amount,
+        quote_asset=rfq.pair.quote_asset,
+        quote_amount=quote.quote_amount,
+        lp_quote_amount=quote.lp_quote_amount,
+        markup_amount=quote.markup_amount,
+        price=quote.all_in_price,
+        destination=rfq.destination,
+    )
+    settlement = open_settlement(terms=terms, now=now)
+    fill = Fill(
+        ref=fill_ref,
+        rfq=rfq,
+        quote=quote,
+        settlement=settlement,
+        client=client,
+        lp=quote.lp,
+        accepted_by=actor,
+        idempotency_key=key,
+        side=rfq.side,
+        base_amount=quote.base_amount,
+        quote_amount=quote.quote_amount,
+        price=quote.all_in_price,
+        lp_price=quote.price,
+        filled_at=now,
+    )
+    fill.save(force_insert=True)
+    return fill
+
+
+def _facts(fill: Fill) -> dict[str, object]:
+    return {
+        "rfq": fill.rfq.ref,
+        "quote": fill.quote.ref,
+        "settlement": fill.settlement.ref,
+        "settlement_status": fill.settlement.status,
+        "side": fill.side,
+        "base_amount": str(fill.base_amount),
+        "quote_amount": str(fill.quote_amount),
+        "price": str(fill.price),
+        "lp_price": str(fill.lp_price),
+    }

@@ -1,0 +1,70 @@
+"""Accounts, wallets, and money that comes in."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from settlement import ledger
+from settlement.ledger import Leg, Posting
+from settlement.models import Asset, LedgerAccount, Wallet
+from trading.lib.money import Money
+from trading.lib.operations import operation
+from users import audit
+from users.models import Counterparty, User
+
+
+@operation
+def open_accounts(*, assets: Sequence[Asset], counterparties: Sequence[Counterparty]) -> None:
+    """Every ledger account the desk needs for these assets and counterparties; existing ones stay."""
+    for asset in assets:
+        ledger.open_desk_accounts(asset)
+    for counterparty in counterparties:
+        ledger.open_counterparty_accounts(counterparty, assets)
+
+
+@operation
+def open_wallet(*, name: str, chain: str, address: str, asset: Asset, now: datetime) -> Wallet:
+    """A hot wallet and its account, `hot:<name>`."""
+    account = LedgerAccount.objects.create(
+        code=f"hot:{name}",
+        kind=LedgerAccount.Kind.HOT,
+        asset=asset,
+        normal=LedgerAccount.Normal.DEBIT,
+        is_cached=True,
+    )
+    wallet = Wallet.objects.create(name=name, chain=chain, address=address, account=account)
+    change = audit.Change(after={"chain": chain, "address": address})
+    audit.record("wallet.opened", actor=None, subject=_Named(name), at=now, change=change)
+    return wallet
+
+
+@operation
+def book_deposit(
+    *, counterparty: Counterparty, money: Money, reference: str, actor: User | None, now: datetime
+) -> None:
+    """Credit a client with money that reached the desk's bank. The reference makes it happen once."""
+    client = ledger.of(counterparty, money.unit)
+    _book(f"deposit:{reference}", client, ledger.desk("bank", money.unit), money, actor=actor, now=now)
+
+
+@operation
+def fund_wallet(*, wallet: Wallet, money: Money, reference: str, actor: User | None, now: datetime) -> None:
+    """The firm's own USDT put into a hot wallet. The reference makes it happen once."""
+    capital = ledger.desk("capital", money.unit)
+    _book(f"funding:{reference}", capital, wallet.account.code, money, actor=actor, now=now)
+
+
+def _book(key: str, credited: str, debited: str, money: Money, *, actor: User | None, now: datetime) -> None:
+    legs: tuple[Leg, ...] = ledger.pair_of(debited, credited, money.minor)
+    kind = key.partition(":")[0]
+    ledger.post(Posting(key, kind, credited[:32], legs))
+    change = audit.Change(after={"account": credited, "amount": str(money)})
+    audit.record(f"ledger.{kind}", actor=actor, subject=_Named(key[:32]), at=now, change=change)
+
+
+class _Named:
+    """Something an audit event is about that has no row of its own."""
+
+    def __init__(self, ref: str) -> None:
+        self.ref = ref
+
+

@@ -1,0 +1,75 @@
+"""Opening the settlement of a trade, inside the transaction that makes the trade."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from settlement import autosettle, ledger, legs
+from settlement.ledger import Posting
+from settlement.models import Asset, PayoutAddress, Settlement
+from trading.lib import jobs
+from users.models import Counterparty
+
+Status = Settlement.Status
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What was agreed. Amounts are in whole units, USDT (`base`) and fiat (`quote`)."""
+
+    trade_ref: str
+    client: Counterparty
+    lp: Counterparty
+    side: str
+    base_amount: Decimal
+    quote_asset: Asset
+    quote_amount: Decimal
+    lp_quote_amount: Decimal
+    markup_amount: Decimal
+    price: Decimal
+    destination: PayoutAddress | None
+
+
+def open_settlement(*, terms: Terms, now: datetime) -> Settlement:
+    """
+    Hold what the client gives, accrue what the LP owes, and queue the delivery.
+
+    Assumes the transaction of the trade, with the client's row locked. Where it begins: without
+    cover `awaiting_funds`; with the flag off `flagged_off`, and no job, so the queue cannot grow;
+    else `approved`.
+
+    :raises InsufficientBalance: neither balance nor credit line covers it.
+    :raises NoAccount: the ledger accounts were not opened.
+    """
+    settlement = Settlement(
+        trade_ref=terms.trade_ref,
+        client=terms.client,
+        lp=terms.lp,
+        side=terms.side,
+        base_amount=terms.base_amount,
+        quote_asset=terms.quote_asset,
+        quote_amount=terms.quote_amount,
+        lp_quote_amount=terms.lp_quote_amount,
+        markup_amount=terms.markup_amount,
+        price=terms.price,
+        destination=terms.destination,
+        created_at=now,
+        updated_at=now,
+    )
+    is_covered = ledger.post(
+        Posting(f"hold:{terms.trade_ref}", "hold", settlement.ref, legs.client_hold(settlement)),
+        Posting(f"accrual:{terms.trade_ref}", "accrual", settlement.ref, legs.lp_accrual(settlement)),
+    )
+    settlement.status, settlement.reason = _first_status(is_covered=is_covered)
+    settlement.save(force_insert=True)
+    if settlement.status == Status.APPROVED:
+        jobs.defer("settlement.pay", settlement_id=settlement.pk, lock=settlement.ref)
+    return settlement
+
+
+def _first_status(*, is_covered: bool) -> tuple[str, str]:
+    if not is_covered:
+        return Status.AWAITING_FUNDS, "not_covered"
+    if not autosettle.is_enabled():
+        return Status.FLAGGED_OFF, "auto_settlement_off"
+    return Status.APPROVED, "covered"
