@@ -6,7 +6,7 @@ from trading.lib.schema import append_only, never_deleted, only_changes, transit
 
 
 class Migration(migrations.Migration):
-    dependencies = [("rfq", "0002_initial"), ("settlement", "0003_rules")]
+    dependencies = [("rfq", "0001_initial"), ("settlement", "0003_rules")]
     operations = [
         *append_only("rfq_fill"),
         only_changes("rfq_rfq", "status", "updated_at"),
