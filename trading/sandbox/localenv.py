@@ -8,6 +8,7 @@ import base64
 import os
 import secrets
 import socket
+import sys
 from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 
@@ -152,3 +153,15 @@ def _makers() -> dict[str, Callable[[], str]]:
         "SANDBOX_PASSWORD": lambda: secrets.token_urlsafe(12),
         "SANDBOX_TOTP_KEY": lambda: secrets.token_hex(20),
     }
+
+
+def main() -> None:
+    """`python -m trading.sandbox.localenv COMMAND…`: run a command with this environment; without one, only make it."""
+    ensure()
+    load()
+    if command := sys.argv[1:]:
+        os.execvp(command[0], command)
+
+
+if __name__ == "__main__":
+    main()

@@ -163,16 +163,11 @@ class Cluster:
 
     def end_leftover(self) -> None:
         """End a server on this folder that an earlier run left behind."""
-        if (pid := self.server_pid()) is not None:
-            processes.end(pid, politely=signal.SIGINT, seconds=30)
+        end_server(self.data)
 
     def server_pid(self) -> int | None:
         """The process of the server on this folder, whoever started it."""
-        try:
-            pid = int((self.data / "postmaster.pid").read_text().splitlines()[0])
-        except (FileNotFoundError, ValueError, IndexError):
-            return None
-        return pid if processes.is_running(pid, str(self.data)) else None
+        return server_pid(self.data)
 
     @staticmethod
     def url(role: Role, port: int) -> str:
@@ -182,7 +177,7 @@ class Cluster:
     def _reachable(self, home: Path) -> Path:
         home.mkdir(mode=0o711, parents=True, exist_ok=True)
         if self.account and not self.account.can("-x", home):
-            home = STATE / hashlib.sha256(str(home).encode()).hexdigest()[:16]
+            home = _elsewhere(home)
             home.mkdir(mode=0o711, parents=True, exist_ok=True)
             STATE.chmod(0o755)
         home.chmod(0o711 if self.account else 0o700)
@@ -200,8 +195,8 @@ class Cluster:
         self.binaries.run(
             "initdb", "-D", str(self.data), "-U", "postgres", "--encoding=UTF8", "--auth=reject", *locale, *careless
         )
-        hba = self.data / "pg_hba.conf"
-        hba.write_text("".join(f"host all {role.name} 127.0.0.1/32 scram-sha-256\n" for role in self.roles))
+        login = "host all postgres all reject\nhost all all 127.0.0.1/32 scram-sha-256\n"
+        (self.data / "pg_hba.conf").write_text(login)
         self._single(
             *(f"create role {role.name} login {role.attributes}" for role in self.roles),
             f"create database {DATABASE} owner {self.roles[0].name}",
@@ -221,6 +216,32 @@ class Cluster:
         self.binaries.run(
             "postgres", "--single", "-c", "exit_on_error=on", "-D", str(self.data), "postgres", text=script
         )
+
+
+def server_pid(data: Path) -> int | None:
+    """The process of the server on this data folder, whoever started it."""
+    try:
+        pid = int((data / "postmaster.pid").read_text().splitlines()[0])
+    except (FileNotFoundError, ValueError, IndexError):
+        return None
+    return pid if processes.is_running(pid, str(data)) else None
+
+
+def end_server(data: Path) -> None:
+    """End the server on this data folder, if one runs."""
+    if (pid := server_pid(data)) is not None:
+        processes.end(pid, politely=signal.SIGINT, seconds=30)
+
+
+def homes() -> list[Path]:
+    """Every folder that a private server of this checkout has, wherever it lies."""
+    named = [HOME, *(TEST_HOME.with_name(f"{TEST_HOME.name}-{number}") for number in range(MOST_TEST_SERVERS))]
+    return [place for home in named for place in (home, _elsewhere(home)) if place.exists()]
+
+
+def _elsewhere(home: Path) -> Path:
+    """Where root keeps the folder when PostgreSQL's user cannot reach the checkout."""
+    return STATE / hashlib.sha256(str(home).encode()).hexdigest()[:16]
 
 
 def wait_ready(url: str, *, seconds: float = START_SECONDS, while_alive: subprocess.Popen[bytes] | None = None) -> None:

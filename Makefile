@@ -1,0 +1,73 @@
+# Every target installs what it needs first (bin/bootstrap); `make help` lists them.
+
+PYTHON := .venv/bin/python
+BIN := .venv/bin
+# Runs a command with .local/desk.env for what the environment does not say.
+WITH_ENV := $(PYTHON) -m trading.sandbox.localenv
+PYTEST := $(BIN)/pytest
+LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url
+MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-only check lint format types contracts docs-lint smoke locks ci clean setup
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make .venv match the lock
+	@bin/bootstrap
+
+run: setup ## the whole desk on this machine: console, worker, bot and sandbox (Ctrl-C stops it)
+	@$(PYTHON) -m trading.sandbox.tether -- $(PYTHON) manage.py desk
+
+test: setup ## the whole suite, browser included
+	@CHROMIUM="$$(bin/browser || true)" $(PYTEST) $(PYTEST_FLAGS)
+
+test-only: setup ## a part of the suite: make test-only T="tests/rfq -k accept"
+	@CHROMIUM="$${CHROMIUM:-$$(bin/browser || true)}" $(PYTEST) $(PYTEST_FLAGS) $(T)
+
+check: lint types contracts docs-lint test ## the whole gate: lint, types, contracts, documents, tests
+
+lint: setup ## ruff, templates, migrations, deploy settings, vendored files, shell scripts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	@git ls-files -z --cached --others --exclude-standard 'templates/*.html' 'trading/*.html' | xargs -0 -r $(BIN)/djade --target-version 6.0 --check
+	$(WITH_ENV) $(PYTHON) manage.py makemigrations --check --dry-run
+	DESK_ENV=production DESK_URL=https://desk.example ALLOWED_HOSTS=desk.example $(WITH_ENV) $(PYTHON) manage.py check --deploy --fail-level WARNING
+	$(PYTHON) bin/vendor
+	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck bin/bootstrap bin/browser bin/node .ci/run; \
+	else echo "shellcheck is not installed here: the shell scripts were not checked (apt-get install shellcheck)."; fi
+
+format: setup ## put Python and templates into their format
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	@git ls-files -z --cached --others --exclude-standard 'templates/*.html' 'trading/*.html' | xargs -0 -r $(BIN)/djade --target-version 6.0
+
+types: setup ## mypy, strict
+	$(WITH_ENV) $(BIN)/mypy .
+
+contracts: setup ## who may import whom
+	$(BIN)/lint-imports
+
+docs-lint: $(MARKDOWNLINT) ## markdownlint
+	@PATH="$$(bin/node):$$PATH" node $(MARKDOWNLINT)
+
+$(MARKDOWNLINT): package.json package-lock.json
+	@bin/bootstrap
+	@PATH="$$(bin/node):$$PATH" npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+smoke: setup ## start everything, sign in with a one-time code, trade once, stop; logged
+	@$(PYTHON) -m trading.sandbox.tether -- $(PYTHON) manage.py smoke
+
+locks: setup ## compile the hashed locks anew; UPGRADE=1 takes newer versions
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/prod.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev -c requirements/prod.txt -o requirements/dev.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --group node -o requirements/node.txt
+
+ci: ## what the server runs on every change
+	@.ci/run
+
+clean: ## remove what was made here: environment, tools, private database, secrets, caches
+	@if [ -x $(PYTHON) ]; then $(PYTHON) -m trading.sandbox.clean; fi
+	rm -rf .venv .tools .local node_modules staticfiles .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
