@@ -194,7 +194,7 @@ class TestOwnServer:
         assert one(again[1], "show application_name") == "setup"
 
     def test_role_that_may_not_make_roles_is_told_what_to_do(self, server: Cluster) -> None:
-        with pytest.raises(SetupError, match="give it CREATEROLE, or .* set DATABASE_OWNER_URL"):
+        with pytest.raises(SetupError, match=r"give it CREATEROLE, or .* set DATABASE_OWNER_URL"):
             provision.provision(server.url(self.PLAIN, self.port), "secret")
 
     def test_both_addresses_given_are_taken_as_they_are(self, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 from urllib.parse import urlsplit
+
+import httpx
 
 from trading.sandbox import localenv, provision
 from trading.sandbox.localenv import LOCAL, ROOT, SetupError
@@ -23,6 +23,7 @@ from trading.sandbox.supervise import Program, State, Supervisor
 RUN, LOG = LOCAL / "run", LOCAL / "log"
 DESK_PORT, TELEGRAM_PORT = 9090, 9091
 READY_SECONDS = 90
+OPEN = "The desk is open."
 LOOK_SECONDS = 1.0
 
 Say = Callable[[str], None]
@@ -49,7 +50,7 @@ class Desk:
         :raises SetupError: what is in the way, and what to do about it.
         """
         begun = time.monotonic()
-        self.environment = _environment()
+        self.environment = environment()
         for name in self.supervisor.end_leftovers():
             self.say(f"Ended {name}, left by a run that was killed.")
         _require_port(_port(self.environment["DESK_URL"]), "DESK_PORT", "the console")
@@ -102,8 +103,8 @@ class Desk:
 
     def _database(self) -> list[Program]:
         """The addresses, and the program when the server is our own."""
-        if localenv.given("DATABASE_URL") and os.environ.get("DATABASE_URL") != localenv.read().get("DATABASE_URL"):
-            self.owner_url, self.environment["DATABASE_URL"] = provision.from_environment()
+        if not localenv.is_private(os.environ):
+            self.owner_url, self.environment["DATABASE_URL"] = provision.fromenvironment()
             self.environment.pop("DATABASE_URL_FILE", None)
             self.say("Using the PostgreSQL of DATABASE_URL.")
             return []
@@ -117,7 +118,8 @@ class Desk:
             variables = localenv.set_port(port := localenv.free_port())
         self.owner_url, self.environment["DATABASE_URL"] = variables["DATABASE_OWNER_URL"], variables["DATABASE_URL"]
         server = Program(
-            name="postgres", command=self.cluster.command(port), priority=1, stop_signal="INT", stop_seconds=30, tethered=True
+            name="postgres", command=self.cluster.command(port), tethered=True,
+            priority=1, stop_signal="INT", stop_seconds=30,
         )  # fmt: skip
         return [server]
 
@@ -205,38 +207,41 @@ def running_pid() -> int | None:
     return None
 
 
-def welcome(environment: dict[str, str]) -> str:
+def welcome(settings: dict[str, str]) -> str:
     """What to open, who one can be, and how to get in."""
-    console = environment["DESK_URL"]
-    chat = environment["SANDBOX_TELEGRAM_URL"].replace("127.0.0.1", "localhost")
+    console = settings["DESK_URL"]
+    own = "" if localenv.is_private(settings) else "env -u DATABASE_URL "
+    codes = f"from `{own}.venv/bin/python manage.py otp olga`"
+    chat = settings["SANDBOX_TELEGRAM_URL"].replace("127.0.0.1", "localhost")
     return f"""
-  The desk is open.
+  {OPEN}
 
   Trade      {chat}/
              play tara (English) or navid (Persian), e.g. /rfq buy 10000 EUR, then Accept; dora is an LP
   Console    {console}/
              olga (ops), amir (approver), adele (admin), audrey (auditor)
-             password {environment.get("SANDBOX_PASSWORD", "as seeded")}, code from `.venv/bin/python manage.py otp olga`
+             password {settings.get("SANDBOX_PASSWORD", "as seeded")}
+             one-time code {codes}
   Logs       {_short(LOG)}/
 
   Ctrl-C stops everything; `make run` goes on from there.
 """
 
 
-def _environment() -> dict[str, str]:
+def environment() -> dict[str, str]:
     """What the programs see: the environment, desk.env beneath it, and the ports that were asked for."""
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "trading.settings"}
-    localenv.load(environment)
+    made = {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "trading.settings"}
+    localenv.load(made)
     if port := os.environ.get("DESK_PORT"):
-        environment["DESK_URL"] = f"http://localhost:{port}"
+        made["DESK_URL"] = f"http://localhost:{port}"
     if port := os.environ.get("SANDBOX_TELEGRAM_PORT"):
-        own = environment.get("TELEGRAM_API_URL") == environment["SANDBOX_TELEGRAM_URL"]
-        environment["SANDBOX_TELEGRAM_URL"] = f"http://127.0.0.1:{port}"
+        own = made.get("TELEGRAM_API_URL") == made["SANDBOX_TELEGRAM_URL"]
+        made["SANDBOX_TELEGRAM_URL"] = f"http://127.0.0.1:{port}"
         if own:
-            environment["TELEGRAM_API_URL"] = environment["SANDBOX_TELEGRAM_URL"]
-    environment.pop("DATABASE_OWNER_URL", None)
-    environment.pop("DATABASE_OWNER_URL_FILE", None)
-    return environment
+            made["TELEGRAM_API_URL"] = made["SANDBOX_TELEGRAM_URL"]
+    made.pop("DATABASE_OWNER_URL", None)
+    made.pop("DATABASE_OWNER_URL_FILE", None)
+    return made
 
 
 def _port(url: str) -> int:
@@ -254,12 +259,10 @@ def _require_port(port: int, variable: str, use: str) -> None:
 def _fault_of(page: str) -> str | None:
     """Why the page does not answer well; None when it does."""
     try:
-        with urllib.request.urlopen(page, timeout=5):
-            return None
-    except urllib.error.HTTPError as error:
-        return f"answers {error.code}"
-    except OSError as error:
-        return str(error)
+        answer = httpx.get(page, timeout=5)
+    except httpx.HTTPError as error:
+        return str(error) or type(error).__name__
+    return None if answer.is_success else f"answers {answer.status_code}"
 
 
 def _short(path: Path) -> str:
@@ -275,7 +278,8 @@ def _only_one() -> Iterator[None]:
         except BlockingIOError:
             lock.seek(0)
             raise SetupError(
-                f"The desk of this checkout is already running (process {lock.read().strip()}): use it, or stop it with Ctrl-C there."
+                f"The desk of this checkout is already running (process {lock.read().strip()}): "
+                "use it, or stop it with Ctrl-C there."
             ) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))

@@ -86,6 +86,11 @@ def load(environ: MutableMapping[str, str] = os.environ, path: Path = ENV_FILE) 
             environ[name] = text
 
 
+def is_private(environ: Mapping[str, str], path: Path = ENV_FILE) -> bool:
+    """Whether the database is the private one of this checkout, or none is named."""
+    return not given("DATABASE_URL", environ) or environ.get("DATABASE_URL") == read(path).get("DATABASE_URL")
+
+
 def set_port(port: int, path: Path = ENV_FILE) -> dict[str, str]:
     """Keep another port for the private PostgreSQL."""
     held = read(path)

@@ -28,6 +28,7 @@ HOME = LOCAL / "postgres"
 TEST_HOME = LOCAL / "postgres-test"
 START_SECONDS = 120  # recovery after a crash may take long
 POLL_SECONDS = 0.03
+FIRST_WITH_OWN_LOCALE = 17
 MOST_TEST_SERVERS = 8
 
 SETTINGS = {
@@ -190,7 +191,7 @@ class Cluster:
         if self.account:
             os.chown(self.data, self.account.uid, self.account.gid)
         plain = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--locale=C"]
-        locale = plain if self.binaries.major >= 17 else [f"--locale={environment()['LC_ALL']}"]
+        locale = plain if self.binaries.major >= FIRST_WITH_OWN_LOCALE else [f"--locale={environment()['LC_ALL']}"]
         careless = ["--no-sync"] if self.throw_away else ["--data-checksums"]
         self.binaries.run(
             "initdb", "-D", str(self.data), "-U", "postgres", "--encoding=UTF8", "--auth=reject", *locale, *careless

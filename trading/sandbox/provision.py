@@ -55,8 +55,8 @@ def _make_role(connection: psycopg.Connection[tuple[object, ...]], role: str, pa
         connection.execute(sql.SQL("grant connect on database {} to {}").format(database, name))
     except psycopg.errors.InsufficientPrivilege:
         raise SetupError(
-            f"The role {connection.info.user} of DATABASE_URL may not make the runtime role {role}: give it CREATEROLE, "
-            "or make the two roles yourself and set DATABASE_OWNER_URL as well."
+            f"The role {connection.info.user} of DATABASE_URL may not make the runtime role {role}: "
+            "give it CREATEROLE, or make the two roles yourself and set DATABASE_OWNER_URL as well."
         ) from None
 
 

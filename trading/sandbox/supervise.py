@@ -23,6 +23,7 @@ LONGEST_SOCKET_PATH = 100
 START_SECONDS = 15
 STOP_SECONDS = 40
 LEFTOVER_SECONDS = 30
+WITHOUT_WAITING = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +90,8 @@ class Supervisor:
                     *(sys.executable, "-m", "trading.sandbox.tether", "--pidfile", str(self.run / "supervisord.pid")),
                     *("--", sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(self.configuration)),
                 ],
-                cwd=ROOT, env=dict(environment), stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+                cwd=ROOT, env=dict(environment), start_new_session=True,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out,
             )  # fmt: skip
         limit = time.monotonic() + START_SECONDS
         while not self._answers():
@@ -103,7 +105,7 @@ class Supervisor:
         """Start programs, in order of priority, without waiting for them to be of use."""
         for program in self.programs:
             if program.name in names:
-                self._call("startProcess", program.name, False)
+                self._call("startProcess", program.name, WITHOUT_WAITING)
 
     def states(self) -> list[State]:
         """
@@ -126,7 +128,7 @@ class Supervisor:
             last = self.programs[0].priority if self.programs else 0
             for program in self.programs:
                 if program.priority > last:
-                    self._try("stopProcess", program.name, False)
+                    self._try("stopProcess", program.name, WITHOUT_WAITING)
             self._process.send_signal(signal.SIGTERM)
             try:
                 self._process.wait(STOP_SECONDS)
