@@ -1,0 +1,115 @@
+"""
+Tests commit for real: deferred triggers fire, transaction ids differ, other connections see it.
+
+What a test wrote is swept away after it by a function only the owner of the test database has.
+"""
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.db import connection, connections
+from django.test.utils import setup_databases, teardown_databases
+from psycopg.pq import Trace
+
+KEPT = ["django_migrations", "django_content_type", "auth_permission"]
+
+RESET = """
+create or replace function test_reset(kept text[]) returns void language plpgsql
+    security definer set search_path = pg_catalog, public as $$
+declare
+    name text;
+    filled boolean;
+    dirty text[] := '{}';
+begin
+    for name in
+        select tablename from pg_tables where schemaname = 'public' and tablename <> all (kept)
+        order by tablename = 'procrastinate_jobs', tablename
+    loop
+        execute format('select exists (select from %I)', name) into filled;
+        if filled then
+            dirty := dirty || name;
+        end if;
+    end loop;
+    set constraints all deferred;
+    foreach name in array dirty loop
+        execute format('alter table %I disable trigger user', name);
+        execute format('delete from %I', name);
+    end loop;
+    set constraints all immediate;
+    foreach name in array dirty loop
+        execute format('alter table %I enable trigger user', name);
+    end loop;
+end $$;
+"""
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
+    """Make the test database as the owner and work in it as the runtime role."""
+    with django_db_blocker.unblock():
+        made = setup_databases(0, False, aliases={"default", "owner"}, serialized_aliases=set())
+        with connections["owner"].cursor() as cursor:
+            cursor.execute(RESET)
+        connections["owner"].close()
+    yield
+    with django_db_blocker.unblock():
+        connections["default"].close()
+        teardown_databases(made, 0)
+
+
+@pytest.fixture
+def db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The test database, empty but for reference rows."""
+    with django_db_blocker.unblock():
+        yield
+        if connection.connection is not None and connection.in_atomic_block:
+            pytest.fail("the test left a transaction open")
+        with connection.cursor() as cursor:
+            cursor.execute("select test_reset(%s)", [KEPT])
+
+
+@pytest.fixture
+def transactional_db(db: None) -> None:
+    """The same: every test commits."""
+
+
+@pytest.fixture
+def owner(db: None) -> Iterator[Any]:
+    """A cursor as the role that owns the tables: for what even it must not be able to do."""
+    with connections["owner"].cursor() as cursor:
+        yield cursor
+    connections["owner"].close()
+
+
+@pytest.fixture
+def round_trips() -> Any:
+    """Count how often the connection waits for the server: every ReadyForQuery it receives."""
+    return counting_round_trips
+
+
+@dataclass
+class Counted:
+    """How many round trips there were."""
+
+    total: int = 0
+
+
+@contextmanager
+def counting_round_trips() -> Iterator[Counted]:
+    """By libpq's own trace of the wire protocol: no layer can hide a query from it."""
+    counted = Counted()
+    connection.ensure_connection()
+    pgconn = connection.connection.pgconn
+    with tempfile.TemporaryFile("w+") as trace:
+        pgconn.trace(trace.fileno())
+        pgconn.set_trace_flags(Trace.SUPPRESS_TIMESTAMPS)
+        try:
+            yield counted
+        finally:
+            pgconn.untrace()
+        trace.seek(0)
+        counted.total = sum("ReadyForQuery" in line for line in trace)

@@ -1,0 +1,161 @@
+"""People, counterparties and a market to trade in: the valid minimum, made by the real operations."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import count
+
+from rfq import operations as rfq_operations
+from rfq.models import Fill, Pair, Quote, Rfq
+from rfq.operations import NewTerms, RfqRequest
+from settlement import operations as settlement_operations
+from settlement.models import Asset, PayoutAddress, Wallet
+from trading.lib import clock
+from trading.lib.money import Money
+from users import operations as user_operations
+from users.models import Counterparty, Role, User
+from users.operations import NewUser
+
+NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
+_numbers = count(1)
+
+USUAL_TERMS = NewTerms(
+    markup_bps=Decimal(20), minimum=Decimal(100), maximum=Decimal(1_000_000), daily_notional=Decimal(5_000_000)
+)
+
+
+def unique(prefix: str) -> str:
+    """A name no other test object has."""
+    return f"{prefix}-{next(_numbers)}"
+
+
+def counterparty(kind: str = "client", name: str = "") -> Counterparty:
+    """A legal entity without accounts or people."""
+    return user_operations.create_counterparty(
+        name=name or unique(kind.title()), kind=kind, actor=None, now=clock.now()
+    )
+
+
+def user(*roles: str, username: str = "", of: Counterparty | None = None, language: str = "en") -> User:
+    """An active login of a new person with these roles."""
+    name = username or unique("user")
+    new = NewUser(username=name, full_name=name.title(), counterparty=of, language=language)
+    made = user_operations.create_user(new=new, actor=None, now=clock.now())
+    user_operations.activate_user(user=made, actor=None, reason="for a test", now=clock.now())
+    for role in roles:
+        user_operations.grant_role(user=made, role=Role(role), actor=None, now=clock.now())
+    return User.objects.select_related("counterparty").get(pk=made.pk)
+
+
+@dataclass
+class Market:
+    """Two assets, one pair, one funded wallet, one funded client and two LPs; the flag is on."""
+
+    usdt: Asset
+    eur: Asset
+    pair: Pair
+    wallet: Wallet
+    client: Counterparty
+    tara: User
+    meridian: Counterparty
+    leo: User
+    northwind: Counterparty
+    mina: User
+    address: PayoutAddress
+
+
+def market(*, flag_on: bool = True, eur: str = "1000000", usdt: str = "1000000") -> Market:
+    """A desk that can trade USDT/EUR."""
+    now = clock.now()
+    usdt_asset = Asset.objects.create(code="USDT", kind=Asset.Kind.TOKEN, scale=6)
+    eur_asset = Asset.objects.create(code="EUR", kind=Asset.Kind.FIAT, scale=2)
+    client, meridian, northwind = counterparty("client"), counterparty("lp"), counterparty("lp")
+    assets = [usdt_asset, eur_asset]
+    settlement_operations.open_accounts(assets=assets, counterparties=[client, meridian, northwind])
+    pair = rfq_operations.open_pair(quote_asset=eur_asset, price_scale=4, actor=None, now=now)
+    rfq_operations.set_terms(counterparty=client, pair=pair, terms=USUAL_TERMS, actor=None, now=now)
+    wallet = settlement_operations.open_wallet(
+        name=unique("hot"), chain="simulated", address=unique("sim"), asset=usdt_asset, now=now
+    )
+    fund(wallet, "10000000")
+    deposit(client, eur_asset, eur)
+    deposit(client, usdt_asset, usdt)
+    address = PayoutAddress.objects.create(
+        counterparty=client, chain="simulated", address=unique("dest"), approved_at=now, usable_from=now
+    )
+    if flag_on:
+        settlement_operations.turn_flag_on(reason="for a test", now=now)
+    return Market(
+        usdt=usdt_asset,
+        eur=eur_asset,
+        pair=pair,
+        wallet=wallet,
+        client=client,
+        tara=user("trader", of=client),
+        meridian=meridian,
+        leo=user("lp", of=meridian),
+        northwind=northwind,
+        mina=user("lp", of=northwind),
+        address=address,
+    )
+
+
+def deposit(client: Counterparty, asset: Asset, amount: str) -> None:
+    """Money on the client's balance."""
+    if not Decimal(amount):
+        return
+    settlement_operations.book_deposit(
+        counterparty=client,
+        money=Money(Decimal(amount), asset.unit),
+        reference=unique("dep"),
+        actor=None,
+        now=clock.now(),
+    )
+
+
+def fund(wallet: Wallet, amount: str) -> None:
+    """USDT in the wallet."""
+    settlement_operations.fund_wallet(
+        wallet=wallet,
+        money=Money(Decimal(amount), wallet.account.asset.unit),
+        reference=unique("fund"),
+        actor=None,
+        now=clock.now(),
+    )
+
+
+def rfq(
+    market: Market, *, side: str = "buy", amount: str = "10000", unit: str = "EUR", to_balance: bool = False
+) -> Rfq:
+    """An open RFQ of the market's client."""
+    request = RfqRequest(
+        pair="USDT/EUR",
+        side=side,
+        amount=Decimal(amount),
+        unit=unit,
+        client_rfq_id=unique("rfq"),
+        destination_ref="balance" if to_balance else "",
+    )
+    return rfq_operations.create_rfq(actor=market.tara, request=request, now=clock.now())
+
+
+def quote(rfq: Rfq, dealer: User, price: str = "0.92", *, ttl_seconds: int | None = None) -> Quote:
+    """A firm quote on the RFQ."""
+    return rfq_operations.submit_quote(
+        rfq_ref=rfq.ref,
+        price=Decimal(price),
+        actor=dealer,
+        key=unique("quote"),
+        now=clock.now(),
+        ttl_seconds=ttl_seconds,
+    )
+
+
+def accept(quote: Quote, trader: User, *, key: str = "") -> Fill:
+    """Take the quote."""
+    return rfq_operations.accept_quote(quote_ref=quote.ref, actor=trader, key=key or unique("accept"), now=clock.now())
+
+
+def fill(market: Market, *, side: str = "buy", price: str = "0.92", to_balance: bool = False) -> Fill:
+    """A trade: RFQ, quote, accept."""
+    return accept(quote(rfq(market, side=side, to_balance=to_balance), market.leo, price), market.tara)

@@ -1,0 +1,25 @@
+"""Running jobs in tests, by the real worker."""
+
+from typing import Any
+
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+
+def run_all(*, queues: list[str] | None = None) -> None:
+    """Run every job that is due, until none is left, on a worker's own connector."""
+    connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]
+    app.with_connector(connector).run_worker(
+        wait=False,
+        listen_notify=False,
+        install_signal_handlers=False,
+        concurrency=1,
+        queues=queues,
+        delete_jobs="successful",
+    )
+
+
+def names(**filters: Any) -> list[str]:
+    """The jobs that wait, oldest first."""
+    waiting = ProcrastinateJob.objects.filter(status="todo", **filters)
+    return list(waiting.order_by("pk").values_list("task_name", flat=True))
