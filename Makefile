@@ -4,6 +4,8 @@ PYTHON := .venv/bin/python
 BIN := .venv/bin
 # Runs a command with .local/desk.env for what the environment does not say.
 WITH_ENV := $(PYTHON) -m trading.sandbox.localenv
+# The same, with the tests' PostgreSQL.
+WITH_DATABASE := $(PYTHON) -m trading.sandbox.postgres
 PYTEST := $(BIN)/pytest
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url
 MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
@@ -32,8 +34,8 @@ lint: setup ## ruff, templates, migrations, deploy settings, vendored files, she
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@git ls-files -z --cached --others --exclude-standard 'templates/*.html' 'trading/*.html' | xargs -0 -r $(BIN)/djade --target-version 6.0 --check
-	$(WITH_ENV) $(PYTHON) manage.py makemigrations --check --dry-run
-	DESK_ENV=production DESK_URL=https://desk.example ALLOWED_HOSTS=desk.example $(WITH_ENV) $(PYTHON) manage.py check --deploy --fail-level WARNING
+	$(WITH_DATABASE) $(PYTHON) manage.py makemigrations --check --dry-run
+	DESK_ENV=production DESK_URL=https://desk.example ALLOWED_HOSTS=desk.example $(WITH_DATABASE) $(PYTHON) manage.py check --deploy --fail-level WARNING
 	$(PYTHON) bin/vendor
 	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck bin/bootstrap bin/browser bin/node .ci/run; \
 	else echo "shellcheck is not installed here: the shell scripts were not checked (apt-get install shellcheck)."; fi

@@ -313,3 +313,17 @@ def _start_afresh_if_needed(cluster: Cluster, port: int) -> None:
         (cluster.home / "complete").unlink(missing_ok=True)
         cluster.prepare()
         cluster.start(port)
+
+
+def main() -> None:
+    """`python -m trading.sandbox.postgres COMMAND…`: run a command with the tests' server."""
+    localenv.ensure()
+    with for_tests() as urls:
+        environ = {**os.environ, "DATABASE_URL": urls.app, "DATABASE_OWNER_URL": urls.owner}
+        localenv.load(environ)
+        status = subprocess.run(sys.argv[1:], env=environ, check=False).returncode
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()
