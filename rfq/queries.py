@@ -15,7 +15,7 @@ from users.models import Counterparty
 
 PAGE_SIZE = 50
 QUOTE_SLA = timedelta(seconds=20)
-BUCKET = timedelta(minutes=30)
+BUCKET = timedelta(hours=1)
 BPS = Decimal(10_000)
 
 _Status = Rfq.Status
@@ -102,7 +102,7 @@ class LiveCounts:
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
-    """Half an hour of trading: USDT traded, and the median spread between client's and LP's price."""
+    """An hour of trading: USDT traded, and the median spread between client's and LP's price."""
 
     at: datetime
     volume: Decimal
@@ -152,7 +152,7 @@ def detail(ref: str) -> Detail:
 
 
 def today(*, now: datetime) -> Day:
-    """Sum up the fills since midnight UTC, in half hours. Two queries."""
+    """Sum up the fills since midnight UTC, hour by hour. Two queries."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     spread = Abs(F("price") - F("lp_price")) / F("lp_price") * Value(BPS)
     fills = Fill.objects.filter(filled_at__gte=midnight).annotate(spread=spread)

@@ -18,10 +18,9 @@ from rfq.queries import Day, LiveCounts
 from settlement.queries import Counts
 from trading.lib import clock, http
 from users import operations
-from users.access import console
-from users.models import User
+from users.access import console, is_verified
 
-LATEST = 10
+LATEST = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def language(request: HttpRequest) -> HttpResponse:
     if code not in dict(settings.LANGUAGES):
         return response
     user = request.user
-    if isinstance(user, User) and user.is_verified():  # type: ignore[attr-defined]  # put there by django-otp
+    if is_verified(user):
         operations.set_language(user=user, language=code, now=clock.now())
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,
@@ -134,7 +133,9 @@ def _figures(live: LiveCounts, counts: Counts, day: Day) -> list[Figure]:
     spread_note = _("client's price to LP's")
     return [
         Figure("rfqs", _("Live RFQs"), f"{rfqs}?state=live", live.live, overdue, "warn" if live.overdue else ""),
-        Figure("approval", _("Awaiting approval"), f"{settlements}?state=awaiting_approval", waiting, _("settlements")),
+        Figure(
+            "approval", _("Awaiting approval"), f"{settlements}?state=awaiting_approval", waiting, _("need two people")
+        ),
         Figure(
             "flight",
             _("Settlements in flight"),
@@ -150,9 +151,9 @@ def _figures(live: LiveCounts, counts: Counts, day: Day) -> list[Figure]:
 
 
 def _series(day: Day) -> dict[str, list[float | int | None]]:
-    """Today's half hours for the chart: plain numbers for drawing, never for reckoning."""
+    """Today's hours for the chart: plain numbers for drawing, never for reckoning."""
     return {
         "x": [int(bucket.at.timestamp()) for bucket in day.buckets],
-        "volume": [float(bucket.volume) for bucket in day.buckets],
+        "volume": [float(bucket.volume) or None for bucket in day.buckets],
         "spread": [None if bucket.spread_bps is None else float(round(bucket.spread_bps, 2)) for bucket in day.buckets],
     }

@@ -8,7 +8,7 @@ the capability; everyone else is turned away. It also keeps the page out of ever
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import wraps
-from typing import Concatenate
+from typing import Concatenate, TypeGuard
 from urllib.parse import urlencode
 
 from django.contrib.auth import logout
@@ -42,7 +42,6 @@ def console[**P](capability: str) -> Callable[[View[P]], View[P]]:
             if not _is_let_in(request):
                 return seal_off(turn_away(request))
             user = request.user
-            assert isinstance(user, User)  # noqa: S101 - what _is_let_in has established, for the type checker
             capabilities.require(user, capability)
             return seal_off(view(request, *args, **kwargs))
 
@@ -50,6 +49,11 @@ def console[**P](capability: str) -> Callable[[View[P]], View[P]]:
         return guarded
 
     return decorate
+
+
+def is_verified(user: object) -> TypeGuard[User]:
+    """Whether this is a user whose second factor was verified in this session."""
+    return isinstance(user, User) and getattr(user, "otp_device", None) is not None
 
 
 def begin_session(request: HttpRequest, now: datetime) -> None:
@@ -77,7 +81,7 @@ def turn_away(request: HttpRequest) -> HttpResponse:
 
 def _is_let_in(request: HttpRequest) -> bool:
     user = request.user
-    if not user.is_authenticated or not user.is_verified():
+    if not is_verified(user):
         return False
     if not user.is_staff or not _keep_alive(request):
         logout(request)

@@ -50,7 +50,7 @@ def _second_step(view: StepView) -> View:
         user = request.user
         if not isinstance(user, User):
             return redirect("users:sign-in")
-        if user.is_verified():  # type: ignore[attr-defined]  # put there by django-otp's middleware
+        if access.is_verified(user):
             return redirect(_destination(request))
         return view(request, user)
 
@@ -159,7 +159,7 @@ def _go_on(request: HttpRequest) -> HttpResponse:
         return redirect("users:sign-in")
     if NEXT not in request.session and "next" in request.GET:
         request.session[NEXT] = _safe_next(request, request.GET["next"])
-    if user.is_verified():  # type: ignore[attr-defined]  # put there by django-otp's middleware
+    if access.is_verified(user):
         return redirect(_destination(request))
     return redirect("users:otp" if queries.confirmed_totp(user) else "users:enrolment")
 

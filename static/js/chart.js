@@ -37,7 +37,7 @@
       legend: { show: false },
       cursor: { y: false },
       scales: {
-        x: { time: true, range: (_, from, to) => [from - 1200, to + 1200] },
+        x: { time: true, range: (_, from, to) => [from - 2400, to + 2400] },
         volume: { range: (_, __, top) => [0, (top || 1) * 1.15] },
         spread: { range: (_, __, top) => [0, Math.max(60, (top || 0) * 1.15)] },
       },

@@ -106,7 +106,7 @@
     const button = find("[data-show-new]");
     if (!button) return;
     button.hidden = held.size === 0;
-    button.textContent = words.newRows.replace("%n", held.size);
+    button.textContent = words.newRows.replace("{n}", held.size);
   }
 
   function showNew() {

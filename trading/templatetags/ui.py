@@ -93,7 +93,7 @@ def page_time() -> SafeString:
     """Write when this page was made, in UTC."""
     now = clock.now()
     return format_html(
-        '<time class="hide-s" datetime="{}"><bdi class="num" dir="ltr">{} UTC</bdi></time>',
+        '<time datetime="{}"><bdi class="num" dir="ltr">{} UTC</bdi></time>',
         _iso(now),
         f"{now:%H:%M:%S}",
     )
