@@ -1,6 +1,12 @@
 """The composition root: an app without models that ties the others together."""
 
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 from django.apps import AppConfig
+
+if TYPE_CHECKING:
+    from alerting.inbox import Outgoing
 
 
 class TradingConfig(AppConfig):
@@ -9,8 +15,17 @@ class TradingConfig(AppConfig):
     name = "trading"
 
     def ready(self) -> None:
-        """Register start-up checks and set up logging."""
-        from trading import checks, logs  # noqa: PLC0415 - apps must be loaded first
+        """Register start-up checks and the bot, and set up logging."""
+        from alerting import inbox  # noqa: PLC0415 - apps must be loaded first
+        from trading import checks, logs  # noqa: PLC0415 - likewise
 
         checks.register()
         logs.configure()
+        inbox.register(_hear)
+
+
+async def _hear(payload: Mapping[str, Any]) -> "Sequence[Outgoing]":
+    """Let the bot handle an update. Its library is loaded on the first one: only workers need it."""
+    from trading.bot import application  # noqa: PLC0415 - see above
+
+    return await application.handle(payload)

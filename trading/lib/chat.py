@@ -1,6 +1,9 @@
 """What the bot hears and says, free of any chat library."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from django.template.loader import render_to_string
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +53,13 @@ class Reply:
     focus: str = ""
     toast: str = ""
     is_alert: bool = False
+
+
+def message(template: str, context: Mapping[str, object]) -> str:
+    """
+    Render a message in the active language. Empty lines go, a line of ``<br>`` makes one.
+
+    Templates may so keep a line per condition without leaving holes.
+    """
+    lines = [line.strip() for line in render_to_string(template, dict(context)).splitlines()]
+    return "\n".join("" if line == "<br>" else line for line in lines if line)

@@ -1,0 +1,189 @@
+"""Writes of inbox and outbox: storing what is heard, queueing what is to be said, recording what became of it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from alerting.inbox import Outgoing, Payload, chat_of
+from alerting.models import Heartbeat, InboundUpdate, LiveCard, OutboundMessage
+from trading.lib import jobs
+from trading.lib.operations import operation
+from users.models import TelegramLink
+
+MAX_ATTEMPTS = 3
+RETRY_SECONDS = (0.5, 2.0)
+LONGEST_ERROR = 300
+
+_Inbound, _Outbound = InboundUpdate.Status, OutboundMessage.Status
+
+
+@operation
+def store_updates(*, updates: Sequence[Payload], now: datetime) -> None:
+    """
+    Keep updates, once each, and have them handled. Only after this may Telegram be told they arrived.
+
+    A chat that writes can be reached again.
+    """
+    rows = [
+        InboundUpdate(update_id=update["update_id"], chat_id=chat_of(update), payload=update, received_at=now)
+        for update in updates
+    ]
+    InboundUpdate.objects.bulk_create(rows, ignore_conflicts=True)
+    for chat_id in sorted({row.chat_id for row in rows}):
+        handle_later(chat_id)
+
+
+@operation
+def finish_update(*, update: InboundUpdate, answers: Sequence[Outgoing], now: datetime) -> None:
+    """Mark an update as handled, together with the answers to it."""
+    update.move(_Inbound.HANDLED, at=now, handled_at=now, attempts=update.attempts + 1)
+    _queue_answers(update, answers, now)
+
+
+@operation
+def postpone_update(*, update: InboundUpdate, error: str, now: datetime) -> datetime:
+    """Note that handling failed, and try again shortly. Returns the instant of the next attempt."""
+    seconds = RETRY_SECONDS[min(update.attempts, len(RETRY_SECONDS) - 1)]
+    again_at = now + timedelta(seconds=seconds)
+    InboundUpdate.objects.filter(pk=update.pk, status=_Inbound.WAITING).update(
+        attempts=update.attempts + 1, error=error[:LONGEST_ERROR], not_before=again_at
+    )
+    handle_later(update.chat_id, at=again_at)
+    return again_at
+
+
+@operation
+def fail_update(*, update: InboundUpdate, error: str, apology: Sequence[Outgoing], now: datetime) -> None:
+    """Give up on an update so that the chat can go on, and tell its sender."""
+    update.move(_Inbound.FAILED, at=now, handled_at=now, attempts=update.attempts + 1, error=error[:LONGEST_ERROR])
+    _queue_answers(update, apology, now)
+
+
+@operation
+def queue_messages(*, messages: Iterable[OutboundMessage], now: datetime) -> None:
+    """Put messages into the outbox; those whose key is there already are left alone."""
+    queue(messages, now)
+
+
+def queue(messages: Iterable[OutboundMessage], now: datetime) -> None:
+    """Put messages into the outbox within the running transaction, and have them delivered after it."""
+    rows = list(messages)
+    for row in rows:
+        row.created_at = now
+    OutboundMessage.objects.bulk_create(rows, ignore_conflicts=True)
+    for chat_id in sorted({row.chat_id for row in rows}):
+        deliver_later(chat_id)
+
+
+def handle_later(chat_id: int, *, at: datetime | None = None) -> None:
+    """Have the chat's waiting updates handled, one job at a time per chat."""
+    later = jobs.Later(at=at) if at else None
+    jobs.defer("alerting.handle_chat", lock=f"chat:{chat_id}", later=later, chat_id=chat_id)
+
+
+def deliver_later(chat_id: int, *, at: datetime | None = None) -> None:
+    """Have the chat's waiting messages delivered, one job at a time per chat."""
+    later = jobs.Later(at=at) if at else None
+    jobs.defer("alerting.deliver", lock=f"out:{chat_id}", later=later, chat_id=chat_id)
+
+
+@operation
+def claim_message(*, message: OutboundMessage, now: datetime) -> None:
+    """
+    Take a message for sending.
+
+    One that is `sending` already was left by a worker that died: whether it went out cannot be known,
+    and a message twice is better than a receipt lost.
+    """
+    if message.status == _Outbound.SENDING:
+        message.move(_Outbound.WAITING, at=now)
+    message.move(_Outbound.SENDING, at=now, attempts=message.attempts + 1)
+
+
+@operation
+def message_sent(*, message: OutboundMessage, message_id: int | None, card: LiveCard | None, now: datetime) -> None:
+    """Record a delivery, and what its card shows now."""
+    message.move(_Outbound.SENT, at=now, sent_at=now, message_id=message_id, error="")
+    if card:
+        LiveCard.objects.filter(pk=card.pk).update(
+            message_id=message_id, digest=card.digest, shown_at=now, closed_at=card.closed_at
+        )
+
+
+@operation
+def message_postponed(*, message: OutboundMessage, error: str, until: datetime, now: datetime) -> None:
+    """Put a message back until then; the chat's other messages wait behind it."""
+    message.move(_Outbound.WAITING, at=now, error=error[:LONGEST_ERROR], not_before=until)
+    deliver_later(message.chat_id, at=until)
+
+
+@operation
+def message_failed(*, message: OutboundMessage, error: str, now: datetime) -> None:
+    """Give up on a message; the row says why."""
+    message.move(_Outbound.FAILED, at=now, error=error[:LONGEST_ERROR])
+
+
+@operation
+def message_unreachable(*, message: OutboundMessage, error: str, now: datetime) -> None:
+    """Note that this chat does not take messages, on the message and on the link."""
+    message.move(_Outbound.UNREACHABLE, at=now, error=error[:LONGEST_ERROR])
+    _close_chat(message.chat_id, now)
+
+
+@operation
+def chat_unreachable(*, chat_id: int, now: datetime) -> None:
+    """Note that this chat takes no messages."""
+    _close_chat(chat_id, now)
+
+
+@operation
+def chat_reachable(*, chat_id: int) -> None:
+    """Note that this chat takes messages (again)."""
+    TelegramLink.objects.filter(telegram_id=chat_id, ended_at=None).exclude(unreachable_at=None).update(
+        unreachable_at=None
+    )
+
+
+@operation
+def beat(*, name: str, now: datetime) -> None:
+    """Show that a process works."""
+    Heartbeat.objects.update_or_create(name=name, defaults={"at": now})
+
+
+@operation
+def resume_chats(*, updates: Iterable[int], messages: Iterable[int]) -> None:
+    """Give chats their jobs back."""
+    for chat_id in updates:
+        handle_later(chat_id)
+    for chat_id in messages:
+        deliver_later(chat_id)
+
+
+def _close_chat(chat_id: int, now: datetime) -> None:
+    live = TelegramLink.objects.filter(telegram_id=chat_id, ended_at=None, unreachable_at=None)
+    live.update(unreachable_at=now)
+
+
+def _queue_answers(update: InboundUpdate, answers: Sequence[Outgoing], now: datetime) -> None:
+    """Write the answers to an update; a card answer also turns its card to what the reader asked to see."""
+    for answer in answers:
+        if answer.method == OutboundMessage.Method.CARD and answer.user_id:
+            focus = answer.payload.get("focus", "")
+            card, made = LiveCard.objects.get_or_create(
+                chat_id=update.chat_id,
+                subject=answer.payload["subject"],
+                defaults={"user_id": answer.user_id, "focus": focus},
+            )
+            if not made and card.focus != focus:
+                LiveCard.objects.filter(pk=card.pk).update(focus=focus)
+    rows = [
+        OutboundMessage(
+            key=f"tg:{update.update_id}:{number}",
+            chat_id=update.chat_id,
+            user_id=answer.user_id,
+            method=answer.method,
+            payload=answer.payload,
+        )
+        for number, answer in enumerate(answers)
+    ]
+    if rows:
+        queue(rows, now)

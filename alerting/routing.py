@@ -1,0 +1,187 @@
+"""
+Who is told what about which event: one small table.
+
+Each route writes outbox rows keyed by event and reader, so that an event dispatched twice says
+nothing twice. Cards are only named here; what they show is decided at delivery.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+from django.utils import translation
+from django.utils.translation import get_language
+
+from alerting import operations
+from alerting.inbox import Outgoing
+from alerting.models import LiveCard, OutboundMessage
+from rfq import cards
+from rfq.models import Fill, Quote, Rfq
+from settlement.models import Settlement, TransferAttempt
+from trading.lib.chat import message
+from users.models import AuditEvent, Counterparty, Role, TelegramLink, User
+
+Method, Waits = OutboundMessage.Method, Settlement.Status
+WAITING_AT_BIRTH = (Waits.FLAGGED_OFF, Waits.AWAITING_FUNDS, Waits.AWAITING_APPROVAL)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A person who can be written to, and where."""
+
+    user: User
+    chat_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """One event on its way to its readers."""
+
+    event: AuditEvent
+    now: datetime
+
+    def card(self, reader: Reader, subject: str) -> OutboundMessage:
+        """Refresh one reader's card."""
+        return self._message(reader, Method.CARD, {"subject": subject})
+
+    def text(self, reader: Reader, write: Callable[[cards.Voice], str]) -> OutboundMessage:
+        """Write to one reader in their language."""
+        with translation.override(reader.user.language):
+            return self._message(reader, Method.SEND, {"text": write(cards.Voice(reader.user, self.now))})
+
+    def _message(self, reader: Reader, method: OutboundMessage.Method, payload: dict[str, object]) -> OutboundMessage:
+        key = f"event:{self.event.pk}:{reader.chat_id}:{method}"
+        return OutboundMessage(key=key, chat_id=reader.chat_id, user=reader.user, method=method, payload=payload)
+
+
+type Route = Callable[[Routing], Iterable[OutboundMessage]]
+
+
+def dispatch(event_id: int, *, now: datetime) -> None:
+    """Write the messages an event causes. Events nobody needs to hear of cause none."""
+    event = AuditEvent.objects.get(pk=event_id)
+    route = ROUTES.get(event.name)
+    if route is None:
+        return
+    messages = list(route(Routing(event, now)))
+    if messages:
+        operations.queue_messages(messages=messages, now=now)
+
+
+def apology(chat_id: int) -> list[Outgoing]:
+    """What a person reads whose update failed for good, in their language."""
+    link = TelegramLink.objects.select_related("user").filter(telegram_id=chat_id, ended_at=None).first()
+    with translation.override(link.user.language if link else get_language()):
+        return [Outgoing(method=Method.SEND, payload={"text": message("telegram/apology.html", {})})]
+
+
+# --- readers --------------------------------------------------------------------------------
+
+
+def readers(users: Iterable[User]) -> Iterator[Reader]:
+    """Find those of the users who have a linked Telegram account. One query."""
+    links = TelegramLink.objects.select_related("user__counterparty")
+    for link in links.filter(user__in=users, ended_at=None, user__status=User.Status.ACTIVE).order_by("pk"):
+        yield Reader(link.user, link.telegram_id)
+
+
+def dealers() -> Iterator[Reader]:
+    """Find all dealers of all LPs that may quote. One query."""
+    return readers(
+        User.objects.filter(
+            counterparty__kind=Counterparty.Kind.LP,
+            counterparty__status=Counterparty.Status.ACTIVE,
+            role_grants__role=Role.LP,
+            role_grants__revoked_at=None,
+        )
+    )
+
+
+def traders(counterparty: Counterparty) -> Iterator[Reader]:
+    """Find everybody of a counterparty. One query."""
+    return readers(User.objects.filter(counterparty=counterparty))
+
+
+def watchers(subject: str) -> Iterator[Reader]:
+    """Find those who have an open card of this subject. One query."""
+    cards_ = LiveCard.objects.select_related("user__counterparty").filter(subject=subject, closed_at=None)
+    for card in cards_.order_by("pk"):
+        yield Reader(card.user, card.chat_id)
+
+
+# --- routes ---------------------------------------------------------------------------------
+
+
+def _rfq_created(routing: Routing) -> Iterator[OutboundMessage]:
+    rfq = Rfq.objects.select_related("requested_by").get(ref=routing.event.subject_ref)
+    for reader in [*readers([rfq.requested_by]), *dealers()]:
+        yield routing.card(reader, rfq.ref)
+
+
+def _rfq_changed(routing: Routing) -> Iterator[OutboundMessage]:
+    for reader in watchers(routing.event.subject_ref):
+        yield routing.card(reader, routing.event.subject_ref)
+
+
+def _quote_changed(routing: Routing) -> Iterator[OutboundMessage]:
+    """The client's card, and that of the LP whose quote it is; other LPs learn nothing."""
+    quote = Quote.objects.select_related("rfq").get(ref=routing.event.subject_ref)
+    for reader in watchers(quote.rfq.ref):
+        if reader.user.counterparty_id in {quote.rfq.counterparty_id, quote.lp_id}:
+            yield routing.card(reader, quote.rfq.ref)
+
+
+def _fill_booked(routing: Routing) -> Iterator[OutboundMessage]:
+    fill = _fills().get(ref=routing.event.subject_ref)
+    for reader in watchers(fill.rfq.ref):
+        yield routing.card(reader, fill.rfq.ref)
+    for reader in readers([fill.quote.quoted_by]):
+        yield routing.text(reader, lambda voice: cards.lp_traded(fill, voice))
+    if routing.event.after.get("settlement_status") in WAITING_AT_BIRTH:
+        yield from _waits(routing, fill)
+
+
+def _settlement_waits(routing: Routing) -> Iterator[OutboundMessage]:
+    yield from _waits(routing, _fills().get(settlement__ref=routing.event.subject_ref))
+
+
+def _waits(routing: Routing, fill: Fill) -> Iterator[OutboundMessage]:
+    for reader in readers([fill.accepted_by]):
+        yield routing.text(reader, lambda _voice: cards.settlement_notice(fill.settlement, fill))
+
+
+def _settled(routing: Routing) -> Iterator[OutboundMessage]:
+    fill = _fills().get(settlement__ref=routing.event.subject_ref)
+    settlement, transfer = fill.settlement, _transfer_of(fill.settlement)
+    for reader in readers([fill.accepted_by]):
+        yield routing.text(reader, lambda voice: cards.receipt(settlement, fill, transfer, voice))
+    for reader in readers([fill.quote.quoted_by]):
+        yield routing.text(reader, lambda voice: cards.lp_settled(settlement, fill, voice))
+
+
+def _fills() -> QuerySet[Fill]:
+    related = ("rfq__pair__quote_asset", "rfq__destination", "quote__quoted_by", "accepted_by")
+    return Fill.objects.select_related(*related, "settlement__destination")
+
+
+def _transfer_of(settlement: Settlement) -> tuple[str, str]:
+    """Chain and id of the transaction that paid; nothing when none did."""
+    attempts = TransferAttempt.objects.filter(transfer__settlement=settlement, status=TransferAttempt.Status.MINED)
+    found = attempts.order_by("-pk").values_list("transfer__wallet__chain", "tx_hash").first()
+    return found or ("", "")
+
+
+ROUTES: dict[str, Route] = {
+    "rfq.created": _rfq_created,
+    "rfq.cancelled": _rfq_changed,
+    "rfq.expired": _rfq_changed,
+    "quote.submitted": _quote_changed,
+    "quote.pulled": _quote_changed,
+    "quote.expired": _quote_changed,
+    "fill.booked": _fill_booked,
+    "settlement.settled": _settled,
+    "settlement.flagged_off": _settlement_waits,
+    "settlement.blocked": _settlement_waits,
+    "settlement.needs_review": _settlement_waits,
+}

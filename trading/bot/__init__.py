@@ -1,0 +1,1 @@
+"""The Telegram bot: which handler hears what, who is speaking, and how refusals sound."""

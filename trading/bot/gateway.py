@@ -1,0 +1,79 @@
+"""
+The door of the bot: who speaks, may they be heard, in which language are they answered.
+
+Authority comes from the numeric id of a linked, active user, looked up for every single update and
+button. Everything here is synchronous and runs in one thread, off the event loop.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils import translation
+
+from alerting.inbox import Outgoing
+from trading.bot import replies
+from trading.lib.chat import BotUpdate, Reply, message
+from trading.lib.errors import DeskError
+from users import callbacks, context
+from users.errors import NotActive, NotLinked
+from users.models import CallbackToken, User
+from users.queries import user_of_telegram
+
+type Command = Callable[[BotUpdate, User], Reply]
+type Action = Callable[[BotUpdate, User, CallbackToken], Reply]
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An update as it came through the library: what was said, and where."""
+
+    update: BotUpdate
+    is_private: bool
+    language: str = ""
+
+
+def command(heard: Heard, handler: Command) -> list[Outgoing]:
+    """Let a known person's message reach its handler."""
+    return _let_in(heard, lambda actor: handler(heard.update, actor))
+
+
+def button(heard: Heard, actions: dict[str, Action]) -> list[Outgoing]:
+    """Let a known person's button reach its handler, if it is theirs and means something still."""
+
+    def press(actor: User) -> Reply:
+        card = ""
+        try:
+            token = callbacks.resolve(heard.update.callback_token, actor)
+            card = token.subject if token.subject.startswith("RFQ-") else ""
+            return actions[token.action](heard.update, actor, token)
+        except DeskError as error:
+            return replies.refusal(error, heard.update, card)
+
+    return _let_in(heard, press)
+
+
+def _let_in(heard: Heard, act: Callable[[User], Reply]) -> list[Outgoing]:
+    update = heard.update
+    if not heard.is_private:
+        return _turn_away(heard, "telegram/refused_group.html")
+    try:
+        actor = user_of_telegram(update.telegram_id)
+    except NotLinked:
+        return _turn_away(heard, "telegram/refused_unknown.html")
+    except NotActive:
+        return _turn_away(heard, "telegram/refused_inactive.html")
+    with translation.override(actor.language), context.origin(update.key):
+        try:
+            reply = act(actor)
+        except DeskError as error:
+            reply = replies.refusal(error, update)
+        return replies.outgoing(reply, update, actor)
+
+
+def _turn_away(heard: Heard, template: str) -> list[Outgoing]:
+    """Refuse in words, in the language of the stranger's own Telegram where the desk speaks it."""
+    language = heard.language if heard.language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+    with translation.override(language):
+        text = message(template, {"telegram_id": heard.update.telegram_id})
+        return replies.outgoing(Reply(text=text), heard.update, None)

@@ -1,0 +1,39 @@
+"""What handlers answer, as messages for the outbox; refusals as sentences."""
+
+import html
+
+from django.utils.translation import gettext as _
+
+from alerting.inbox import Outgoing
+from alerting.models import OutboundMessage
+from trading.lib.chat import BotUpdate, Reply
+from trading.lib.errors import DeskError
+from users.models import User
+
+Method = OutboundMessage.Method
+LONGEST_TOAST = 200
+
+
+def outgoing(reply: Reply, heard: BotUpdate, reader: User | None) -> list[Outgoing]:
+    """Turn a reply into what is to be sent. A button press is always answered, so that its clock stops."""
+    reader_id = reader.pk if reader else None
+    answers = []
+    if heard.callback_id:
+        toast = {"callback_id": heard.callback_id, "text": reply.toast[:LONGEST_TOAST], "is_alert": reply.is_alert}
+        answers.append(Outgoing(method=Method.ANSWER, payload=toast, user_id=reader_id))
+    if reply.text:
+        buttons = [[[button.text, button.token] for button in row] for row in reply.buttons]
+        payload = {"text": reply.text, "buttons": buttons}
+        answers.append(Outgoing(method=Method.SEND, payload=payload, user_id=reader_id))
+    if reply.card:
+        payload = {"subject": reply.card, "focus": reply.focus}
+        answers.append(Outgoing(method=Method.CARD, payload=payload, user_id=reader_id))
+    return answers
+
+
+def refusal(error: DeskError, heard: BotUpdate, card: str = "") -> Reply:
+    """Say why not: above the button that was pressed (its card is refreshed), else as a message."""
+    sentence = error.sentence or _("The desk could not do this.")
+    if heard.callback_id:
+        return Reply(toast=sentence, is_alert=True, card=card)
+    return Reply(text=html.escape(sentence, quote=False))

@@ -1,0 +1,120 @@
+"""`manage.py worker`: does the jobs."""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from argparse import ArgumentParser
+from typing import Any
+
+import psycopg
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError, connection
+from procrastinate.contrib.django import app
+from procrastinate.contrib.django.django_connector import DjangoConnector
+from procrastinate.contrib.django.utils import connector_params
+
+from trading.tasks import HEARTBEAT_SECONDS, STALLED_SECONDS
+
+log = logging.getLogger("desk.worker")
+
+CONCURRENCY = 4
+POLLING_SECONDS = 0.2
+WATCH_SECONDS = 1.0
+SILENCE_SECONDS = 5.0
+GRACE_SECONDS = 25.0
+LONGEST_PAUSE_SECONDS = 5.0
+
+
+class Command(BaseCommand):
+    help = "Do the jobs: deliveries, messages, deadlines. SIGTERM lets running jobs finish."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--queues", help="comma separated; all by default", default="")
+        parser.add_argument("--concurrency", type=int, default=CONCURRENCY)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        queues = [name.strip() for name in options["queues"].split(",") if name.strip()]
+        await_database()
+        outcome = asyncio.run(work(queues, options["concurrency"]))
+        if outcome:
+            raise CommandError(outcome)
+
+
+def await_database() -> None:
+    """Wait until PostgreSQL answers, saying so once a pause."""
+    pause = 0.5
+    while True:
+        try:
+            connection.ensure_connection()
+        except OperationalError as error:
+            log.warning("PostgreSQL does not answer (%s); trying again in %.1f s", _first_line(error), pause)
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+        else:
+            connection.close()
+            return
+
+
+async def work(queues: list[str], concurrency: int) -> str:
+    """Work on these queues (none: on all) until told to stop. Returns why it ended by itself, empty when it was told to."""
+    # Not the library's own command: that one swaps the connector of the whole process, and jobs deferred
+    # by operations would escape their transactions.
+    connector = app.connector
+    assert isinstance(connector, DjangoConnector)  # noqa: S101 - how Django's app is made
+    async with app.with_connector(connector.get_worker_connector()).open_async() as worker_app:
+        working = asyncio.create_task(
+            worker_app.run_worker_async(
+                queues=queues or None,  # type: ignore[arg-type]  # None is documented as "all"
+                concurrency=concurrency,
+                fetch_job_polling_interval=POLLING_SECONDS,
+                update_heartbeat_interval=HEARTBEAT_SECONDS,
+                stalled_worker_timeout=STALLED_SECONDS * 5,
+                shutdown_graceful_timeout=GRACE_SECONDS,
+                delete_jobs="successful",
+                install_signal_handlers=False,
+            )
+        )
+        told = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, told.set)
+        stopping = asyncio.create_task(told.wait())
+        watching = asyncio.create_task(_end_with_database())
+        log.info("the worker works on %s", ", ".join(queues) if queues else "all queues")
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if told.is_set():
+            log.info("the worker finishes its running jobs and ends")
+            working.cancel()
+        await asyncio.wait({working})
+        for task in (stopping, watching):
+            task.cancel()
+    if told.is_set():
+        return ""
+    why = _first_line(working.exception() or "a side task failed")
+    return f"The worker ended by itself ({why}); start it again."
+
+
+async def _end_with_database() -> None:
+    """
+    End the process at once when PostgreSQL goes away.
+
+    What runs then cannot be finished, and nothing is lost: its jobs are run again. A fresh process
+    is surer than one that mends a dozen broken connections.
+    """
+    try:
+        async with await psycopg.AsyncConnection.connect(
+            **connector_params("default"), autocommit=True, connect_timeout=int(SILENCE_SECONDS)
+        ) as watched:
+            while True:
+                await asyncio.sleep(WATCH_SECONDS)
+                async with asyncio.timeout(SILENCE_SECONDS):
+                    await watched.execute("select 1")
+    except (psycopg.OperationalError, TimeoutError) as error:
+        log.error("PostgreSQL went away (%s): the worker ends, to be started again", _first_line(error))  # noqa: TRY400
+        logging.shutdown()
+        os._exit(1)
+
+
+def _first_line(problem: object) -> str:
+    return (str(problem).strip() or type(problem).__name__).splitlines()[0]
