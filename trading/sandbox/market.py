@@ -42,6 +42,9 @@ AMOUNTS = (500, 750, 1000, 1500, 2000, 2500, 5000)
 REPLY_LINE = re.compile(r"Reply: /quote (RFQ-[A-Z2-9]{4,8})\b")
 REFERENCE = re.compile(r"\bRFQ-[A-Z2-9]{4,8}\b")
 PAIR = re.compile(r"\bUSDT/([A-Z]{3})\b")
+ISOLATES = re.compile("[\u200e\u200f\u2066-\u2069]")
+NO_LIVE_QUOTE = "no live quote"
+MOST_QUOTES = 8
 LP_SELLS = re.compile(r"\b(?:you |LP )?sells?\b", re.IGNORECASE)
 LP_BUYS = re.compile(r"\b(?:you |LP )?buys?\b", re.IGNORECASE)
 
@@ -117,6 +120,7 @@ class Request:
 
 def read_card(text: str) -> Request | None:
     """Read an LP's RFQ card; None when the text is something else."""
+    text = ISOLATES.sub("", text)
     reply, pair = REPLY_LINE.search(text), PAIR.search(text)
     if not reply or not pair:
         return None
@@ -151,6 +155,12 @@ class Actor:
 
     def run(self) -> None:
         """Act until told to stop; what goes wrong is logged and tried again, ever slower."""
+        try:
+            self._act_on()
+        finally:
+            self.client.close()
+
+    def _act_on(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         started = False
         while not self.stop.is_set():
@@ -189,27 +199,31 @@ class Actor:
 
 @dataclass(slots=True, kw_only=True)
 class LiquidityProvider(Actor):
-    """Answers each new RFQ card once, sometimes passes, sometimes improves."""
+    """Answers each new RFQ card, sometimes passes or improves; quotes anew when its quote has run out."""
 
     spread_bps: tuple[float, float]
     passes: float
     improves: float
-    answered: dict[str, None] = field(default_factory=dict)
+    quotes: dict[str, int] = field(default_factory=dict)
 
     def act(self) -> None:
         """Wait for cards and answer them."""
         for message in self.news(POLL_SECONDS):
             request = read_card(message.get("text", "")) if message["from"]["is_bot"] else None
-            if request and request.reference not in self.answered:
-                self._remember(request.reference)
+            if not request:
+                continue
+            if request.reference not in self.quotes:
                 self._answer(request)
+            elif NO_LIVE_QUOTE in message["text"] and 0 < self.quotes[request.reference] < MOST_QUOTES:
+                self._quote(request, self.chance.uniform(*self.spread_bps))
 
-    def _remember(self, reference: str) -> None:
-        self.answered[reference] = None
-        while len(self.answered) > REMEMBERED:
-            del self.answered[next(iter(self.answered))]
+    def _count(self, reference: str, quotes: int) -> None:
+        self.quotes[reference] = self.quotes.get(reference, 0) + quotes
+        while len(self.quotes) > REMEMBERED:
+            del self.quotes[next(iter(self.quotes))]
 
     def _answer(self, request: Request) -> None:
+        self._count(request.reference, 0)
         if request.currency not in MIDS:
             log.info("%s passes on %s: makes no price in %s.", self.username, request.reference, request.currency)
             return
@@ -225,6 +239,7 @@ class LiquidityProvider(Actor):
 
     def _quote(self, request: Request, spread_bps: float) -> None:
         price = quote_price(self.prices.mid(request.currency), lp_sells=request.lp_sells, spread_bps=spread_bps)
+        self._count(request.reference, 1)
         self.say(f"/quote {request.reference} {price}")
 
 
@@ -314,6 +329,7 @@ def actors(configuration: Configuration, stop: threading.Event) -> list[Actor]:
 
 def run(configuration: Configuration) -> None:
     """Play the market until the process is told to end (SIGINT, SIGTERM)."""
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -95,7 +95,7 @@ class SandboxClient:
 
     def changes(self, chat_id: int, *, after: int = 0, wait: float = 0) -> Json:
         """Give ``{"version", "messages", "notices"}``: what changed since, deletions and callback answers included."""
-        query = {"chat_id": chat_id, "after": after, "wait": int(min(wait, LONGEST_WAIT_SECONDS))}
+        query = {"chat_id": chat_id, "after": after, "wait": min(wait, LONGEST_WAIT_SECONDS)}
         changed: Json = self._call("GET", "/control/messages", query=query, timeout=REQUEST_SECONDS + wait)
         return changed
 

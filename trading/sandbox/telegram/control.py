@@ -8,6 +8,7 @@ Every call carries ``X-Sandbox-Key``. Answers are ``{"ok": true, "result": …}`
 import asyncio
 import hmac
 import json
+import math
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -128,7 +129,7 @@ class Control:
         if chat_id not in USERS and chat_id not in GROUP_BY_ID:
             raise ControlError(404, "no_such_chat", f"There is no chat {chat_id}.")
         after = _query_integer(request, "after", 0)
-        wait = max(0, min(_query_integer(request, "wait", 0), MAX_WAIT_SECONDS))
+        wait = max(0.0, min(_query_seconds(request, "wait"), MAX_WAIT_SECONDS))
         if self._state.chat(chat_id).version <= after:
             await wait_for_version(self._state, chat_id, after, wait)
         chat = self._state.chat(chat_id)
@@ -240,3 +241,13 @@ def _query_integer(request: web.Request, name: str, default: int | None = None) 
         return int(value or "")
     except ValueError:
         raise ControlError(400, "invalid", f"{name} must be a whole number.") from None
+
+
+def _query_seconds(request: web.Request, name: str) -> float:
+    try:
+        seconds = float(request.query.get(name, "0"))
+    except ValueError:
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        raise ControlError(400, "invalid", f"{name} must be a number of seconds.")
+    return seconds

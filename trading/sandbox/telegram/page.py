@@ -23,6 +23,8 @@ type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 FIRST_SHOWN = 7001
 FEED_SECONDS = 25.0
 MAX_NEWS = 100
+FONTS = Path(__file__).resolve().parents[3] / "static" / "fonts"
+FONT_NAMES = ("inter-latin-wght-normal.woff2", "vazirmatn-arabic-wght-normal.woff2")
 ASSETS = {"chat.css": "text/css", "chat.js": "text/javascript", "icon.svg": "image/svg+xml"}
 HEADERS = {
     "Content-Security-Policy": (
@@ -40,11 +42,12 @@ HEADERS = {
 class ChatPage:
     """The people's side in a browser."""
 
-    def __init__(self, *, state: State, people: PeopleSide, secret: str, files_dir: Path) -> None:
+    def __init__(self, *, state: State, people: PeopleSide, secret: str, files_dir: Path, console: str) -> None:
         """Show this state; forms carry a token made from ``secret``, so that open pages survive a restart."""
         self._state = state
         self._people = people
         self._files = files_dir
+        self._console = console
         self._csrf = hmac.new(secret.encode(), b"chat page form", hashlib.sha256).hexdigest()
 
     def routes(self) -> list[web.RouteDef]:
@@ -52,6 +55,7 @@ class ChatPage:
         return [
             web.get("/", self.show),
             web.get("/assets/{name}", self.asset),
+            web.get("/fonts/{name}", self.font),
             web.get("/files/{file_id}", self.file),
             web.get(r"/chat/{chat:-?\d{1,15}}/feed", self.feed),
             web.post(r"/chat/{chat:-?\d{1,15}}/say", self.say),
@@ -71,6 +75,14 @@ class ChatPage:
             raise web.HTTPNotFound(text="There is no such file.")
         body = (files(__package__) / "assets" / name).read_bytes()
         return web.Response(body=body, content_type=ASSETS[name], charset="utf-8")
+
+    async def font(self, request: web.Request) -> web.StreamResponse:
+        """Give a font of the console, where the console's files are."""
+        name = request.match_info["name"]
+        if name not in FONT_NAMES or not (FONTS / name).is_file():
+            raise web.HTTPNotFound(text="There is no such font.")
+        headers = {"Content-Type": "font/woff2", "Cache-Control": "max-age=86400"}
+        return web.FileResponse(FONTS / name, headers=headers)
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """Give a document that the bot sent, always as a download."""
@@ -166,7 +178,7 @@ class ChatPage:
         return form
 
     def _view(self, chats: list[int]) -> render.View:
-        return render.View(chats, self._csrf)
+        return render.View(chats, self._csrf, self._console)
 
 
 def _chat_id(request: web.Request) -> int:
@@ -200,5 +212,6 @@ async def secure_headers(request: web.Request, handler: Handler) -> web.StreamRe
     except web.HTTPException as error:
         error.headers.update(HEADERS)
         raise
-    response.headers.update(HEADERS)
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
     return response

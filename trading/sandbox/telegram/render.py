@@ -13,7 +13,7 @@ from trading.sandbox.telegram.state import BOT_ID, GROUP_BY_ID, USERS, State
 type Json = dict[str, Any]
 
 SHOWN_MESSAGES = 100
-NOTICE_SECONDS = 30
+NOTICE_SECONDS = 10
 PAGE = Template((files(__package__) / "assets" / "page.html").read_text())
 PANEL = Template((files(__package__) / "assets" / "panel.html").read_text())
 HINTS = {
@@ -26,8 +26,9 @@ HINTS = {
 class View:
     """Which chats are on the screen, and the links and fields that keep it so."""
 
-    def __init__(self, chats: list[int], csrf: str) -> None:
-        """Show one or two chats."""
+    def __init__(self, chats: list[int], csrf: str, console: str) -> None:
+        """Show one or two chats; ``console`` is the address of the desk's own console."""
+        self.console = console
         self.chats = chats
         self.csrf = csrf
 
@@ -58,6 +59,7 @@ def page(state: State, view: View, *, now: float, problem: tuple[int, str, str] 
         panels=panels,
         panels_class="panels two" if len(view.chats) > 1 else "panels",
         here=view.link(*view.chats),
+        console=escape(view.console),
     )
 
 
@@ -86,7 +88,7 @@ def panel(state: State, view: View, chat_id: int, *, now: float, problem: tuple[
         empty_hidden="hidden" if stored else "",
         notices="".join(
             f'<p class="note{" warn" if notice["alert"] else ""}" dir="auto" data-notice>{escape(notice["text"])}</p>'
-            for notice in chat.notices
+            for notice in list(chat.notices)[-1:]
             if now - notice["at"] < NOTICE_SECONDS
         ),
         problem=f'<p class="err" id="problem-{chat_id}" role="alert">{escape(words)}</p>' if words else "",
@@ -193,7 +195,7 @@ def _tries(chat_id: int, tries: tuple[str, ...], fields: str) -> str:
     )
     return (
         f'<form class="tries" method="post" action="/chat/{chat_id}/say" data-act="say" '
-        f'aria-label="Send one of these">{fields}<span class="hint">Try</span>{buttons}</form>'
+        f'aria-label="Suggestions for {escape(_name(chat_id))}">{fields}<span class="hint">Try</span>{buttons}</form>'
     )
 
 
@@ -205,5 +207,5 @@ def _who(chat_id: int) -> str:
     person = USERS.get(chat_id)
     if person is None:
         return "Group"
-    kind = {Part.TRADER: "Trader", Part.LP: "LP", Part.REFUSED: "Not served"}.get(person.part, "")
+    kind = {Part.TRADER: "Trader", Part.LP: "LP", Part.REFUSED: "Refused"}.get(person.part, "")
     return escape(f"{kind} · {person.counterparty}" if person.counterparty else kind)

@@ -26,6 +26,7 @@ log = logging.getLogger("sandbox.telegram")
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 9091
+DEFAULT_CONSOLE = "http://localhost:9090"
 NAMES = ("localhost", "127.0.0.1", "[::1]")
 SHUTDOWN_SECONDS = 1.0
 HIGHEST_PORT = 65535
@@ -43,11 +44,12 @@ class Configuration:
     control_key: str
     directory: Path
     port: int = DEFAULT_PORT
+    console: str = DEFAULT_CONSOLE
 
     @classmethod
     def from_environment(cls, directory: Path) -> "Configuration":
         """
-        Read TELEGRAM_BOT_TOKEN, SANDBOX_CONTROL_KEY and SANDBOX_TELEGRAM_PORT (each also as ``NAME_FILE``).
+        Read TELEGRAM_BOT_TOKEN, SANDBOX_CONTROL_KEY, SANDBOX_TELEGRAM_PORT, DESK_URL (each also as ``NAME_FILE``).
 
         :raises ConfigurationError: one is missing or makes no sense.
         """
@@ -60,6 +62,7 @@ class Configuration:
             control_key=_required("SANDBOX_CONTROL_KEY"),
             directory=directory,
             port=int(port),
+            console=from_environment("DESK_URL", DEFAULT_CONSOLE),
         )
 
 
@@ -108,7 +111,13 @@ class Server:
             bot_api=bot_api,
             files=documents,
         )
-        page = ChatPage(state=state, people=people, secret=configuration.control_key, files_dir=documents)
+        page = ChatPage(
+            state=state,
+            people=people,
+            secret=configuration.control_key,
+            files_dir=documents,
+            console=configuration.console,
+        )
         self.app = web.Application(client_max_size=MAX_FILE_BYTES, middlewares=[_own_host, secure_headers])
         self.app.router.add_route("*", "/bot{token}/{method}", bot_api.handle)
         self.app.router.add_get("/health", _health)
