@@ -56,7 +56,7 @@ docs-lint: $(MARKDOWNLINT) ## markdownlint
 
 $(MARKDOWNLINT): package.json package-lock.json
 	@bin/bootstrap
-	@PATH="$$(bin/node):$$PATH" npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+	@PATH="$$(bin/node):$$PATH" npm_config_update_notifier=false npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 smoke: setup ## start everything, sign in with a one-time code, trade once, stop; logged
