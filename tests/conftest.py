@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 from psycopg.pq import Trace
@@ -45,6 +46,12 @@ begin
     end loop;
 end $$;
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files(django_test_environment: None) -> None:
+    """Collected and hashed, as in production."""
+    call_command("collectstatic", interactive=False, verbosity=0)
 
 
 @pytest.fixture(scope="session")

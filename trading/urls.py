@@ -2,12 +2,16 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from trading import views
+from trading import health, metrics, views
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.dashboard, name="dashboard"),
     path("search/", views.search, name="search"),
     path("language/", views.language, name="language"),
+    path("health", health.health, name="health"),
+    path("health/live", health.live, name="health-live"),
+    path("health/ready", health.ready, name="health-ready"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("", include("users.urls")),
     path("", include("rfq.urls")),
     path("", include("settlement.urls")),

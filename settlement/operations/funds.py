@@ -5,7 +5,7 @@ from datetime import datetime
 
 from settlement import ledger
 from settlement.ledger import Leg, Posting
-from settlement.models import Asset, LedgerAccount, Wallet
+from settlement.models import Asset, LedgerAccount, PayoutAddress, Wallet
 from trading.lib.money import Money
 from trading.lib.operations import operation
 from users import audit
@@ -35,6 +35,19 @@ def open_wallet(*, name: str, chain: str, address: str, asset: Asset, now: datet
     change = audit.Change(after={"chain": chain, "address": address})
     audit.record("wallet.opened", actor=None, subject=_Named(name), at=now, change=change)
     return wallet
+
+
+@operation
+def add_address(
+    *, counterparty: Counterparty, chain: str, address: str, label: str, now: datetime
+) -> PayoutAddress:
+    """An address the counterparty's USDT may go to, usable at once. For set-up, before anybody trades."""
+    row = PayoutAddress.objects.create(
+        counterparty=counterparty, chain=chain, address=address, label=label, approved_at=now, usable_from=now
+    )
+    change = audit.Change(after={"chain": chain, "address": address, "counterparty": counterparty.ref})
+    audit.record("address.added", actor=None, subject=row, at=now, change=change)
+    return row
 
 
 @operation

@@ -41,15 +41,27 @@ TERMS = NewTerms(
     daily_notional=Decimal(5_000_000),
 )
 ROLES = {"olga": Role.OPS, "amir": Role.APPROVER, "adele": Role.ADMIN, "audrey": Role.AUDITOR}
+SECRETS = ("SANDBOX_PASSWORD", "SANDBOX_TOTP_KEY")
 REASON = "Demo person of the sandbox, let in by the seed."
 
 
+class MissingSecrets(Exception):
+    """The environment does not say what the demo people sign in with."""
+
+
 def seed(say: Say) -> None:
-    """Bring the desk to the state it needs; says what it made."""
+    """
+    Bring the desk to the state it needs; says what it made.
+
+    :raises MissingSecrets: a sandbox without the demo people's password and one-time code secret.
+    """
     assets = _assets(say)
     settlement_operations.open_accounts(assets=assets, counterparties=[])
     _pairs(assets, say)
     if settings.IS_SANDBOX:
+        missing = [name for name in SECRETS if not os.environ.get(name)]
+        if missing:
+            raise MissingSecrets(f"{' and '.join(missing)} must be set to seed a sandbox: `make run` does it.")
         _world(assets, say)
 
 
@@ -108,13 +120,9 @@ def _client(client: Counterparty, assets: list[Asset]) -> None:
                 counterparty=client, money=money, reference=reference, actor=None, now=now
             )
     if not PayoutAddress.objects.filter(counterparty=client).exists():
-        PayoutAddress.objects.create(
-            counterparty=client,
-            chain=CHAIN,
-            address=f"sim1{client.ref[4:].lower():0>36}",
-            label="Main wallet",
-            approved_at=now,
-            usable_from=now,
+        address = f"sim1{client.ref[4:].lower():0>36}"
+        settlement_operations.add_address(
+            counterparty=client, chain=CHAIN, address=address, label="Main wallet", now=now
         )
 
 

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from trading.sandbox.seed import seed
+from trading.sandbox.seed import MissingSecrets, seed
 
 
 class Command(BaseCommand):
@@ -12,7 +12,10 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         made: list[str] = []
-        seed(made.append)
+        try:
+            seed(made.append)
+        except MissingSecrets as error:
+            raise CommandError(str(error)) from error
         for line in made:
             self.stdout.write(f"made {line}")
         if not made:

@@ -1,0 +1,82 @@
+"""Health and metrics over HTTP."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
+
+from alerting.models import Heartbeat
+from tests import factories
+from trading.lib import clock
+
+
+@pytest.fixture
+def beating(db: None) -> None:
+    for name in ("worker", "bot"):
+        Heartbeat.objects.create(name=name, at=clock.now())
+
+
+def test_live_needs_nothing(client: Client, db: None) -> None:
+    assert client.get("/health/live").json() == {"status": "live"}
+
+
+def test_ready_when_everything_beats(client: Client, beating: None) -> None:
+    answer = client.get("/health/ready")
+
+    assert (answer.status_code, answer.json()) == (200, {"status": "ready", "faults": []})
+
+
+@pytest.mark.parametrize("silent", ["worker", "bot"])
+def test_not_ready_when_a_program_is_silent(client: Client, beating: None, silent: str) -> None:
+    Heartbeat.objects.filter(name=silent).update(at=clock.now() - timedelta(seconds=61))
+
+    answer = client.get("/health/ready")
+
+    assert (answer.status_code, answer.json()["faults"]) == (503, [silent])
+
+
+def test_health_names_the_version_and_what_is_wrong(client: Client, db: None) -> None:
+    answer = client.get("/health")
+
+    assert answer.status_code == 503
+    assert answer.json()["version"] == "0.1.0"
+    assert answer.json()["checks"] == {
+        "database": "ok",
+        "migrations": "ok",
+        "worker": "never heard",
+        "bot": "never heard",
+    }
+
+
+@pytest.fixture
+def samples(client: Client, beating: None) -> Iterator[dict[str, float]]:
+    market = factories.market()
+    factories.fill(market)
+    factories.rfq(market)
+    text = client.get("/metrics").content.decode()
+    yield {
+        f"{sample.name}{sorted(sample.labels.items())}": sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_metrics_tell_what_happened(samples: dict[str, float]) -> None:
+    assert samples["desk_rfqs_total[('side', 'buy'), ('status', 'filled')]"] == 1
+    assert samples["desk_rfqs_total[('side', 'buy'), ('status', 'open')]"] == 1
+    assert samples["desk_fills_total[('side', 'buy')]"] == 1
+    assert samples["desk_settlement_queue_length[('state', 'approved')]"] == 1
+    assert samples["desk_ledger_imbalance_usdt[('account_type', 'all')]"] == 0
+    assert samples["desk_audit_unsealed[]"] > 0
+    assert all(value == 1 for name, value in samples.items() if "collect_success" in name)
+
+
+def test_metrics_are_not_public(client: Client, db: None, settings: object) -> None:
+    assert client.get("/metrics", REMOTE_ADDR="203.0.113.7").status_code == 403
+
+    settings.METRICS_TOKEN = "let-me-scrape"  # type: ignore[attr-defined]
+    assert client.get("/metrics").status_code == 403
+    given = {"Authorization": "Bearer let-me-scrape"}
+    assert client.get("/metrics", headers=given, REMOTE_ADDR="203.0.113.7").status_code == 200

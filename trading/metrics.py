@@ -1,0 +1,161 @@
+"""
+`/metrics` for Prometheus: what the business looks like, read from the database at scrape time.
+
+The same whichever process answers. Counters of big tables come from grouped index scans for now;
+every statement runs under a timeout, and a collector that fails says so in a metric of its own.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from hmac import compare_digest
+
+from django.conf import settings
+from django.db import Error, connection, transaction
+from django.db.models import Count, F, Min, Sum
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from alerting.models import Heartbeat
+from rfq.models import Fill, Quote, Rfq
+from settlement.models import Balance, Entry, Settlement, Wallet
+from trading.lib import clock
+from trading.lib.errors import Forbidden
+from trading.lib.money import USDT, Money
+from users.models import AuditEvent, AuditSeal
+
+log = logging.getLogger(__name__)
+LOOPBACK = {"127.0.0.1", "::1"}
+TIMEOUT = "set local statement_timeout = '2s'"
+UNFINISHED = ["awaiting_funds", "flagged_off", "awaiting_approval", "approved", "blocked", "paying", "needs_review"]
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """
+    All metrics, for whoever has the token, or from the machine itself when none is set.
+
+    :raises Forbidden: neither.
+    """
+    if not _may_scrape(request):
+        raise Forbidden
+    registry = CollectorRegistry()
+    registry.register(DeskCollector())
+    page = generate_latest(registry) + generate_latest(_of_all_processes())
+    return HttpResponse(page, content_type=CONTENT_TYPE_LATEST)
+
+
+def _of_all_processes() -> CollectorRegistry:
+    """What the middleware counts: of all web processes, where they share a folder for it."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)
+    return registry
+
+
+def _may_scrape(request: HttpRequest) -> bool:
+    if settings.METRICS_TOKEN:
+        given = request.headers.get("Authorization", "")
+        return compare_digest(given.encode(), f"Bearer {settings.METRICS_TOKEN}".encode())
+    return settings.SECURE_PROXY_SSL_HEADER is None and request.META.get("REMOTE_ADDR") in LOOPBACK
+
+
+class DeskCollector(Collector):
+    """Runs every group of metrics; one that fails leaves the others standing."""
+
+    def collect(self) -> Iterable[Metric]:
+        """All groups, and which of them succeeded."""
+        success = GaugeMetricFamily(
+            "desk_metrics_collect_success", "Whether a group of metrics could be read", labels=["group"]
+        )
+        for group in GROUPS:
+            try:
+                with transaction.atomic(), connection.cursor() as cursor:
+                    cursor.execute(TIMEOUT)
+                    yield from list(group())
+            except Error:
+                log.exception("metrics of %s could not be read", group.__name__)
+                success.add_metric([group.__name__.strip("_")], 0)
+            else:
+                success.add_metric([group.__name__.strip("_")], 1)
+        yield success
+
+
+def _build() -> Iterator[Metric]:
+    info = GaugeMetricFamily("desk_build_info", "Version and revision that runs", labels=["version", "revision"])
+    info.add_metric([settings.VERSION, settings.REVISION], 1)
+    yield info
+
+
+def _market() -> Iterator[Metric]:
+    rfqs = CounterMetricFamily("desk_rfqs", "RFQs by side and status", labels=["side", "status"])
+    for side, status, number in Rfq.objects.values_list("side", "status").annotate(number=Count("pk")):
+        rfqs.add_metric([side, status], number)
+    quotes = CounterMetricFamily("desk_quotes", "Quotes by side and status", labels=["side", "status"])
+    rows = Quote.objects.values_list("rfq__side", "status").annotate(number=Count("pk"))
+    for side, status, number in rows:
+        quotes.add_metric([side, status], number)
+    fills = CounterMetricFamily("desk_fills", "Fills by side", labels=["side"])
+    volume = CounterMetricFamily("desk_rfq_volume_usdt", "USDT traded, by side", labels=["side"])
+    totals = Fill.objects.values_list("side").annotate(number=Count("pk"), usdt=Sum("base_amount"))
+    for side, number, usdt in totals:
+        fills.add_metric([side], number)
+        volume.add_metric([side], float(usdt))
+    yield from (rfqs, quotes, fills, volume)
+
+
+def _settlements() -> Iterator[Metric]:
+    queue = GaugeMetricFamily("desk_settlement_queue_length", "Settlements that are not over", labels=["state"])
+    unfinished = Settlement.objects.filter(status__in=UNFINISHED)
+    counts = dict(unfinished.values_list("status").annotate(number=Count("pk")))
+    for status in UNFINISHED:
+        queue.add_metric([status], counts.get(status, 0))
+    flagged = GaugeMetricFamily("desk_flagged_off", "Settlements recorded as flagged off", labels=["reason"])
+    reasons = Settlement.objects.filter(status="flagged_off").values_list("reason").annotate(number=Count("pk"))
+    for reason, number in reasons:
+        flagged.add_metric([reason], number)
+    oldest = unfinished.aggregate(oldest=Min("created_at"))["oldest"]
+    age = (clock.now() - oldest).total_seconds() if oldest else 0
+    yield from (queue, flagged)
+    yield GaugeMetricFamily(
+        "desk_settlement_oldest_pending_seconds", "Age of the oldest settlement that is not over", value=age
+    )
+
+
+def _money() -> Iterator[Metric]:
+    balance = GaugeMetricFamily("desk_wallet_balance_usdt", "USDT in a wallet", labels=["wallet", "chain"])
+    posted = dict(Balance.objects.filter(account__kind="hot").values_list("account_id", "posted"))
+    for wallet in Wallet.objects.all():
+        amount = Money.from_minor(posted.get(wallet.account_id, 0), USDT).amount
+        balance.add_metric([wallet.name, wallet.chain], float(amount))
+    imbalance = GaugeMetricFamily("desk_ledger_imbalance_usdt", "Sum of all entries; zero", labels=["account_type"])
+    total = Entry.objects.filter(asset_id=USDT.code).aggregate(total=Sum("amount"))["total"] or 0
+    imbalance.add_metric(["all"], float(Money.from_minor(total, USDT).amount))
+    yield from (balance, imbalance)
+
+
+def _work() -> Iterator[Metric]:
+    jobs = GaugeMetricFamily("desk_jobs", "Jobs by queue and status", labels=["queue", "status"])
+    for queue, status, number in ProcrastinateJob.objects.values_list("queue_name", "status").annotate(
+        number=Count("pk")
+    ):
+        jobs.add_metric([queue, status], number)
+    ages = GaugeMetricFamily("desk_worker_heartbeat_age_seconds", "Since a program was last heard", labels=["program"])
+    for beat in Heartbeat.objects.all():
+        ages.add_metric([beat.name], (clock.now() - beat.at).total_seconds())
+    yield from (jobs, ages)
+
+
+def _audit() -> Iterator[Metric]:
+    sealed = AuditSeal.objects.aggregate(total=Sum(F("event_ids__len")))["total"] or 0
+    unsealed = AuditEvent.objects.count() - sealed
+    yield GaugeMetricFamily("desk_audit_unsealed", "Audit events that no seal holds yet", value=unsealed)
+
+
+GROUPS: tuple[Callable[[], Iterator[Metric]], ...] = (_build, _market, _settlements, _money, _work, _audit)
