@@ -1,6 +1,5 @@
 """``manage.py sandbox telegram|market``: the stand-ins of demo and tests."""
 
-import logging
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,14 @@ from trading.sandbox.telegram.journal import JournalError
 class Command(BaseCommand):
     help = "Run a stand-in of the sandbox: telegram (Bot API and chat page) or market (simulated people)."
 
+    requires_system_checks = ()  # it plays someone else's service
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("stand_in", choices=["telegram", "market"])
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if not settings.IS_SANDBOX:
             raise CommandError("The sandbox runs only where DESK_ENV=sandbox.")
-        logging.basicConfig(level=logging.INFO, format="%(message)s")
         try:
             if options["stand_in"] == "telegram":
                 directory = Path(settings.BASE_DIR) / ".local" / "telegram"
