@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -61,8 +62,8 @@ class Desk:
         self.supervisor.start(self.environment)
         self.supervisor.launch(*(program.name for program in database))
         wait_ready(self.owner_url)
-        for command in (("migrate",), ("seed",), ("collectstatic", "--noinput")):
-            self._manage(*command)
+        self.say("Migrating, seeding, collecting static files.")
+        self._manage("desk", "--prepare")
         self.supervisor.launch(*(program.name for program in self._programs()))
         self._wait_healthy()
         self.say(f"Ready after {time.monotonic() - begun:.0f} s.")
@@ -144,8 +145,7 @@ class Desk:
 
     def _manage(self, *command: str) -> None:
         """Run a command of manage.py to its end, as the owner."""
-        self.say(f"manage.py {command[0]}")
-        log = LOG / f"{command[0]}.log"
+        log = LOG / "prepare.log"
         with log.open("wb") as out:
             done = subprocess.run(
                 [sys.executable, str(ROOT / "manage.py"), *command],
@@ -263,6 +263,13 @@ def _fault_of(page: str) -> str | None:
     except httpx.HTTPError as error:
         return str(error) or type(error).__name__
     return None if answer.is_success else f"answers {answer.status_code}"
+
+
+def _reason_in(log: Path) -> str:
+    """The line of a log that says what went wrong: the last that speaks of an error, else the last."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    telling = [line for line in lines if re.search(r"Error\b|\(\w+\.E\d+\)", line)]
+    return (telling or lines or ["no message"])[-1]
 
 
 def _short(path: Path) -> str:

@@ -168,7 +168,7 @@ class Smoke:
     def see_settlement(self) -> str:
         """In the list as settled, with its ledger entries and audit events on its page."""
         ref = self.known["settlement"]
-        listed = self.browser.get("/settlements/", params={"state": "all"}).text
+        listed = self.browser.get("/settlements/", params={"state": "settled"}).text
         rows = [row for row in re.findall(r"<tr\b.*?</tr>", listed, re.DOTALL) if ref in row]
         _require(bool(rows), f"/settlements/ does not list {ref}")
         _require("Settled" in rows[0], f"/settlements/ lists {ref}, but not as settled")
