@@ -1,5 +1,5 @@
 """
-The flag `AUTO_SETTLEMENT_ENABLED`: may settlements pay by themselves?
+The flag `AUTO_SETTLEMENT_ENABLED`: whether settlements pay by themselves.
 
 Its one reader takes a shared lock inside the transaction that would move money; the flip takes the
 same lock exclusively, so nothing is claimed after "off" has committed. Absent means off.

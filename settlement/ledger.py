@@ -15,7 +15,6 @@ from decimal import Decimal
 from django.db import Error, connection
 from django.utils.translation import gettext_lazy as _
 from psycopg.errors import Diagnostic
-from psycopg.types.json import Jsonb
 
 from settlement.models import Asset, Entry, LedgerAccount
 from trading.lib.errors import Conflict, Unavailable
@@ -96,7 +95,7 @@ def post(*postings: Posting) -> bool:
         for posting in postings
     ]
     with _refusals(), connection.cursor() as cursor:
-        cursor.execute("select is_covered from settlement_post(%s)", [Jsonb(journals)])
+        cursor.execute("select is_covered from settlement_post(%s::jsonb)", [json.dumps(journals)])
         return all(is_covered for (is_covered,) in cursor.fetchall())
 
 

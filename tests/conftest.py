@@ -58,7 +58,7 @@ def static_files(django_test_environment: None) -> None:
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
     """Make the test database as the owner and work in it as the runtime role."""
     with django_db_blocker.unblock():
-        made = setup_databases(0, False, aliases={"default", "owner"}, serialized_aliases=set())
+        made = setup_databases(0, False, aliases={"default": False, "owner": False}, serialized_aliases=set())
         with connections["owner"].cursor() as cursor:
             cursor.execute(RESET)
         connections["owner"].close()

@@ -26,7 +26,7 @@ OK = "ok"
 @require_safe
 @never_cache
 def live(_request: HttpRequest) -> HttpResponse:
-    """This process answers."""
+    """The process answers."""
     return JsonResponse({"status": "live"})
 
 

@@ -15,11 +15,11 @@ from django.db import Error, connection, transaction
 from django.db.models import Count, F, Min, Sum
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
+from procrastinate.contrib.django.models import ProcrastinateJob
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
-from procrastinate.contrib.django.models import ProcrastinateJob
 
 from alerting.models import Heartbeat
 from rfq.models import Fill, Quote, Rfq
@@ -55,7 +55,7 @@ def _of_all_processes() -> CollectorRegistry:
     if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
         return REGISTRY
     registry = CollectorRegistry()
-    MultiProcessCollector(registry)
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return registry
 
 

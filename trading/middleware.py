@@ -28,10 +28,14 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Run the request under its id."""
         given = request.headers.get("X-Request-ID", "")
         request_id = given if GIVEN_ID.fullmatch(given) else new_ref("REQ")
         request.request_id = request_id  # type: ignore[attr-defined]
-        with context.origin(request_id, request.META.get("REMOTE_ADDR") or None), bound_contextvars(request_id=request_id):
+        with (
+            context.origin(request_id, request.META.get("REMOTE_ADDR") or None),
+            bound_contextvars(request_id=request_id),
+        ):
             response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response
@@ -44,11 +48,12 @@ class UserPreferencesMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Run the request in the user's language."""
         user = request.user
         if not isinstance(user, User):
             return self.get_response(request)
         language = user.language if user.language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
-        request.LANGUAGE_CODE = language  # type: ignore[attr-defined]
+        request.LANGUAGE_CODE = language
         with translation.override(language), timezone.override(zoneinfo.ZoneInfo(user.time_zone)):
             response = self.get_response(request)
         response.setdefault("Content-Language", language)
@@ -62,6 +67,7 @@ class DeskErrorMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Nothing to do unless a view refuses."""
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:

@@ -26,7 +26,9 @@ UNSEALED = """
 class Subject(Protocol):
     """Whatever an event is about: it has a reference people know."""
 
-    ref: str
+    @property
+    def ref(self) -> str:
+        """The reference."""
 
 
 @dataclass(frozen=True, slots=True)

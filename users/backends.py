@@ -12,7 +12,11 @@ class PasswordBackend(BaseBackend):
     """Username and password of an active person. It gives no permissions: capabilities do."""
 
     def authenticate(
-        self, request: HttpRequest | None, username: str = "", password: str = "", **_kwargs: Any
+        self,
+        request: HttpRequest | None,  # noqa: ARG002 - Django's signature
+        username: str = "",
+        password: str = "",
+        **_kwargs: Any,
     ) -> User | None:
         """The user, or nothing. An unknown name costs as much time as a wrong password."""
         user = User.objects.filter(username__iexact=username, kind=User.Kind.HUMAN).first()

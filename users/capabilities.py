@@ -31,12 +31,10 @@ def of(user: User) -> frozenset[str]:
     """All capabilities of the user's current roles; none when not active. One query, then remembered."""
     if not user.is_active:
         return frozenset()
-    known: frozenset[str] | None = getattr(user, "_capabilities", None)
-    if known is None:
+    if user.known_capabilities is None:
         roles = RoleGrant.objects.filter(user=user, revoked_at=None).values_list("role", flat=True)
-        known = frozenset().union(*(CAPABILITIES[role] for role in roles))
-        user._capabilities = known  # type: ignore[attr-defined]
-    return known
+        user.known_capabilities = frozenset().union(*(CAPABILITIES[role] for role in roles))
+    return user.known_capabilities
 
 
 def holds(user: User, capability: str) -> bool:

@@ -148,7 +148,9 @@ def start_enrolment(*, user: User, now: datetime) -> TotpDevice:
 
 def new_totp_device(*, user: User, key: bytes, now: datetime) -> TotpDevice:
     """An unconfirmed authenticator app with this secret. Assumes a transaction."""
-    device = TotpDevice.objects.create(user=user, name="authenticator", confirmed=False, secret=encrypt(key))
+    device: TotpDevice = TotpDevice.objects.create(
+        user=user, name="authenticator", confirmed=False, secret=encrypt(key)
+    )
     audit.record("device.enrolment_started", actor=user, subject=user, at=now)
     return device
 

@@ -56,8 +56,6 @@ class Rfq(StateMachine):
     updated_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 
-    quotes: "models.Manager[Quote]"
-
     class Meta:
         verbose_name = "RFQ"
         indexes = [
@@ -99,9 +97,7 @@ class Quote(StateMachine):
 
     INITIAL: ClassVar[frozenset[str]] = frozenset({Status.ACTIVE})
     TRANSITIONS: ClassVar[Transitions] = {
-        Status.ACTIVE: frozenset(
-            {Status.TRADED, Status.DONE_AWAY, Status.PULLED, Status.REPLACED, Status.EXPIRED}
-        ),
+        Status.ACTIVE: frozenset({Status.TRADED, Status.DONE_AWAY, Status.PULLED, Status.REPLACED, Status.EXPIRED}),
     }
 
     ref = models.CharField(max_length=16, unique=True, default=partial(new_ref, "QTE"))
@@ -127,7 +123,8 @@ class Quote(StateMachine):
             models.UniqueConstraint(fields=["rfq", "lp"], condition=Q(status="active"), name="quote_one_active"),
             models.UniqueConstraint(fields=["rfq"], condition=Q(status="traded"), name="quote_one_traded"),
             models.CheckConstraint(
-                condition=Q(price__gt=0, all_in_price__gt=0, base_amount__gt=0, quote_amount__gt=0, lp_quote_amount__gt=0),
+                condition=Q(price__gt=0, all_in_price__gt=0)
+                & Q(base_amount__gt=0, quote_amount__gt=0, lp_quote_amount__gt=0),
                 name="quote_positive",
             ),
         ]

@@ -111,8 +111,6 @@ class Settlement(StateMachine):
     updated_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
 
-    transitions: "models.Manager[SettlementTransition]"
-
     class Meta:
         indexes = [
             models.Index(fields=["status", "-id"], name="settlement_status"),

@@ -76,14 +76,10 @@ class Transfer(StateMachine):
     updated_at = models.DateTimeField()
     final_at = models.DateTimeField(null=True, blank=True)
 
-    attempts: "models.Manager[TransferAttempt]"
-
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["settlement", "generation"], name="transfer_generation"),
-            models.UniqueConstraint(
-                fields=["settlement"], condition=~Q(status="abandoned"), name="transfer_one_alive"
-            ),
+            models.UniqueConstraint(fields=["settlement"], condition=~Q(status="abandoned"), name="transfer_one_alive"),
             models.UniqueConstraint(fields=["wallet", "nonce"], name="transfer_nonce_once"),
             models.CheckConstraint(condition=Q(amount_minor__gt=0), name="transfer_positive"),
         ]

@@ -38,9 +38,7 @@ def open_wallet(*, name: str, chain: str, address: str, asset: Asset, now: datet
 
 
 @operation
-def add_address(
-    *, counterparty: Counterparty, chain: str, address: str, label: str, now: datetime
-) -> PayoutAddress:
+def add_address(*, counterparty: Counterparty, chain: str, address: str, label: str, now: datetime) -> PayoutAddress:
     """An address the counterparty's USDT may go to, usable at once. For set-up, before anybody trades."""
     row = PayoutAddress.objects.create(
         counterparty=counterparty, chain=chain, address=address, label=label, approved_at=now, usable_from=now
@@ -79,5 +77,3 @@ class _Named:
 
     def __init__(self, ref: str) -> None:
         self.ref = ref
-
-

@@ -15,8 +15,6 @@ SEND_AGAIN_SECONDS = 5
 SEND_AGAIN_AFTER = timedelta(seconds=30)
 
 
-
-
 class SeenReceipt(Protocol):
     """Where the chain has a transaction."""
 

@@ -10,6 +10,7 @@ class Xid8Field(models.Field):  # type: ignore[type-arg]  # the class is not gen
     """A PostgreSQL transaction id (xid8): which transaction wrote the row."""
 
     def db_type(self, connection: Any) -> str:  # noqa: ARG002 - Django's signature
+        """PostgreSQL's name of the type."""
         return "xid8"
 
 

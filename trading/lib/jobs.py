@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.utils import timezone
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
+
+from trading.lib import clock
 
 _waiting: ContextVar[list[Job] | None] = ContextVar("jobs_waiting", default=None)
 
@@ -24,7 +25,7 @@ class Later:
     def instant(self) -> datetime | None:
         """The instant, or nothing for "at once"."""
         if self.seconds is not None:
-            return timezone.now() + timedelta(seconds=self.seconds)
+            return clock.now() + timedelta(seconds=self.seconds)
         return self.at
 
 

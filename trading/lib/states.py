@@ -46,7 +46,7 @@ class StateMachine(models.Model):
         changes |= {"status": to}
         if any(field.name == "updated_at" for field in self._meta.fields):
             changes |= {"updated_at": at}
-        rows = type(self)._default_manager.filter(pk=self.pk, status=self.status)
+        rows = type(self)._default_manager.filter(pk=self.pk, status=self.status)  # type: ignore[misc]
         if rows.update(**changes) != 1:
             raise IllegalTransition(subject=self, status=self.status, wanted=to)
         for name, value in changes.items():

@@ -9,8 +9,8 @@ from django.db import models
 from django.db.models import Q
 from django_otp.models import Device, ThrottlingMixin
 from django_otp.oath import TOTP
-from django.utils import timezone
 
+from trading.lib import clock
 from users.encryption import decrypt
 
 STEP_SECONDS = 30
@@ -18,7 +18,7 @@ DRIFT_STEPS = 1
 DIGITS = 6
 
 
-class TotpDevice(ThrottlingMixin, Device):
+class TotpDevice(ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp has no types
     """
     An authenticator app. The secret is stored encrypted; a code works once.
 
@@ -46,7 +46,7 @@ class TotpDevice(ThrottlingMixin, Device):
         if not token.isdecimal() or len(token) != DIGITS:
             return None
         totp = TOTP(self.key, STEP_SECONDS, 0, DIGITS, 0)
-        totp.time = timezone.now().timestamp()
+        totp.time = clock.now().timestamp()
         for offset in range(-DRIFT_STEPS, DRIFT_STEPS + 1):
             totp.drift = offset
             if totp.token() == int(token):
@@ -56,7 +56,7 @@ class TotpDevice(ThrottlingMixin, Device):
     def spend(self, step: int) -> bool:
         """Use up the step; false when it (or a later one) was used before."""
         rows = type(self).objects.filter(pk=self.pk, last_step__lt=step)
-        return rows.update(last_step=step, last_used_at=timezone.now()) == 1
+        return bool(rows.update(last_step=step, last_used_at=clock.now()) == 1)
 
     def verify_token(self, token: str) -> bool:
         """django-otp's entry: right, confirmed and not used before."""
@@ -68,12 +68,10 @@ class TotpDevice(ThrottlingMixin, Device):
         return 1.0
 
 
-class RecoveryDevice(ThrottlingMixin, Device):
+class RecoveryDevice(ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp has no types
     """A user's sheet of recovery codes."""
 
     created_at = models.DateTimeField(auto_now_add=True)
-
-    codes: "models.Manager[RecoveryCode]"
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["user"], name="recovery_one_sheet")]
@@ -83,7 +81,7 @@ class RecoveryDevice(ThrottlingMixin, Device):
         for code in self.codes.filter(used_at__isnull=True):
             if check_password(token, code.hashed):
                 unused = self.codes.filter(pk=code.pk, used_at__isnull=True)
-                return unused.update(used_at=timezone.now()) == 1
+                return bool(unused.update(used_at=clock.now()) == 1)
         return False
 
     def get_throttle_factor(self) -> float:

@@ -1,7 +1,7 @@
 """Persons, the legal entities they trade for, and their logins."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -11,9 +11,6 @@ from django.utils.translation import gettext_lazy as _
 
 from trading.lib.ids import new_ref
 from trading.lib.states import StateMachine, Transitions
-
-if TYPE_CHECKING:
-    from users.models.roles import RoleGrant
 
 
 class Person(models.Model):
@@ -73,7 +70,7 @@ class UserManager(BaseUserManager["User"]):
         return self.get(username__iexact=username)
 
 
-class User(StateMachine, AbstractBaseUser, PermissionsMixin):
+class User(StateMachine, AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]
     """
     A login of one person, or of a service. Nobody is a superuser.
 
@@ -109,15 +106,17 @@ class User(StateMachine, AbstractBaseUser, PermissionsMixin):
     )
     kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.HUMAN)
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.PENDING)
-    is_active = models.GeneratedField(  # type: ignore[assignment]
-        expression=Q(status="active"), output_field=models.BooleanField(), db_persist=True
+    is_active = models.GeneratedField(
+        expression=Q(status="active"),  # type: ignore[arg-type]  # a condition is an expression
+        output_field=models.BooleanField(),
+        db_persist=True,
     )
     language = models.CharField(max_length=8, default="en")
     time_zone = models.CharField(max_length=64, default="UTC")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    role_grants: "models.Manager[RoleGrant]"
+    known_capabilities: frozenset[str] | None = None  # of this object; read once by `users.capabilities`
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -128,9 +127,7 @@ class User(StateMachine, AbstractBaseUser, PermissionsMixin):
             models.UniqueConstraint(models.functions.Lower("username"), name="user_name_unique"),
             models.CheckConstraint(condition=Q(username__regex=r"^[a-z0-9][a-z0-9._-]*$"), name="user_name_plain"),
             models.CheckConstraint(condition=Q(is_superuser=False), name="user_nobody_is_superuser"),
-            models.CheckConstraint(
-                condition=Q(kind="service") | Q(person__isnull=False), name="user_human_has_person"
-            ),
+            models.CheckConstraint(condition=Q(kind="service") | Q(person__isnull=False), name="user_human_has_person"),
             models.CheckConstraint(condition=Q(kind="human") | Q(person__isnull=True), name="user_service_has_none"),
         ]
 
@@ -149,5 +146,3 @@ class User(StateMachine, AbstractBaseUser, PermissionsMixin):
     def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002 - Django's signature
         """See `has_perm`."""
         return False
-
-
