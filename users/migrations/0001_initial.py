@@ -67,7 +67,7 @@ class Migration(migrations.Migration):
                 ('last_login', models.DateTimeField(blank=True, null=True, verbose_name='last login')),
                 ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
                 ('ref', models.CharField(default=functools.partial(trading.lib.ids.new_ref, 'USR'), max_length=16, unique=True)),
-                ('username', models.CharField(max_length=64)),
+                ('username', models.CharField(max_length=64, unique=True)),
                 ('kind', models.CharField(choices=[('human', 'Person'), ('service', 'Service')], default='human', max_length=8)),
                 ('status', models.CharField(choices=[('pending', 'Pending'), ('active', 'Active'), ('rejected', 'Rejected'), ('suspended', 'Suspended')], default='pending', max_length=10)),
                 ('is_active', models.GeneratedField(db_persist=True, expression=models.Q(('status', 'active')), output_field=models.BooleanField())),
@@ -176,10 +176,6 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.UniqueConstraint(fields=('user', 'action', 'subject', 'version'), name='callback_one_token')],
             },
-        ),
-        migrations.AddConstraint(
-            model_name='user',
-            constraint=models.UniqueConstraint(django.db.models.functions.text.Lower('username'), name='user_name_unique'),
         ),
         migrations.AddConstraint(
             model_name='user',

@@ -5,12 +5,14 @@ from django.db import migrations
 from trading.lib.schema import append_only, never_deleted, only_changes, transitions
 
 FUNCTIONS = """
-create function desk_append_only() returns trigger language plpgsql as $$
+create function desk_append_only() returns trigger language plpgsql
+    set search_path = pg_catalog, public, pg_temp as $$
 begin
     raise exception '% rows are never changed or removed', tg_table_name using errcode = '42501';
 end $$;
 
-create function desk_transition() returns trigger language plpgsql as $$
+create function desk_transition() returns trigger language plpgsql
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     step text := case tg_op when 'INSERT' then '>' || new.status else old.status || '>' || new.status end;
 begin
@@ -23,7 +25,8 @@ begin
     return new;
 end $$;
 
-create function desk_only_changes() returns trigger language plpgsql as $$
+create function desk_only_changes() returns trigger language plpgsql
+    set search_path = pg_catalog, public, pg_temp as $$
 begin
     if (to_jsonb(old) - tg_argv) is distinct from (to_jsonb(new) - tg_argv) then
         raise exception '% may only change %', tg_table_name, array_to_string(tg_argv, ', ')
@@ -35,7 +38,8 @@ end $$;
 
 # The seal chain: numbers without gaps, each seal on the hash of the one before, all events real.
 SEALS = """
-create function users_auditseal_chained() returns trigger language plpgsql as $$
+create function users_auditseal_chained() returns trigger language plpgsql
+    set search_path = pg_catalog, public, pg_temp as $$
 declare
     last users_auditseal;
 begin

@@ -6,7 +6,7 @@ Our own models on django-otp's base class: its own keep secrets and codes in cle
 
 from django.contrib.auth.hashers import check_password
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django_otp.models import Device, ThrottlingMixin
 from django_otp.oath import TOTP
 
@@ -18,7 +18,34 @@ DRIFT_STEPS = 1
 DIGITS = 6
 
 
-class TotpDevice(ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp has no types
+class ThrottledDevice(ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp has no types
+    """
+    A device that makes one wait after wrong codes: a second, then twice as long each time.
+
+    Counted in the row itself. Saving the object, as django-otp does, would lose what parallel
+    guesses counted, and write a code that was just used up back as unused.
+    """
+
+    class Meta:
+        abstract = True
+
+    def throttle_increment(self, commit: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - its signature
+        """Count one more wrong code."""
+        wrong = F("throttling_failure_count") + 1
+        type(self).objects.filter(pk=self.pk).update(
+            throttling_failure_count=wrong, throttling_failure_timestamp=clock.now()
+        )
+
+    def throttle_reset(self, commit: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - its signature
+        """Forget the wrong codes after a right one."""
+        type(self).objects.filter(pk=self.pk).update(throttling_failure_count=0, throttling_failure_timestamp=None)
+
+    def get_throttle_factor(self) -> float:
+        """Begin with a second."""
+        return 1.0
+
+
+class TotpDevice(ThrottledDevice):
     """
     An authenticator app. The secret is stored encrypted; a code works once.
 
@@ -63,12 +90,8 @@ class TotpDevice(ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp h
         step = self.step_of(token)
         return bool(self.confirmed and step is not None and self.spend(step))
 
-    def get_throttle_factor(self) -> float:
-        """Each wrong code doubles the wait, beginning with a second."""
-        return 1.0
 
-
-class RecoveryDevice(ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp has no types
+class RecoveryDevice(ThrottledDevice):
     """A user's sheet of recovery codes."""
 
     created_at = models.DateTimeField(auto_now_add=True)
@@ -83,10 +106,6 @@ class RecoveryDevice(ThrottlingMixin, Device):  # type: ignore[misc]  # django-o
                 unused = self.codes.filter(pk=code.pk, used_at__isnull=True)
                 return bool(unused.update(used_at=clock.now()) == 1)
         return False
-
-    def get_throttle_factor(self) -> float:
-        """Each wrong code doubles the wait, beginning with a second."""
-        return 1.0
 
 
 class RecoveryCode(models.Model):

@@ -99,7 +99,7 @@ class User(StateMachine, AbstractBaseUser, PermissionsMixin):  # type: ignore[dj
     }
 
     ref = models.CharField(max_length=16, unique=True, default=partial(new_ref, "USR"))
-    username = models.CharField(max_length=64)
+    username = models.CharField(max_length=64, unique=True)
     person = models.ForeignKey(Person, on_delete=models.PROTECT, related_name="users", null=True, blank=True)
     counterparty = models.ForeignKey(
         Counterparty, on_delete=models.PROTECT, related_name="users", null=True, blank=True
@@ -124,7 +124,6 @@ class User(StateMachine, AbstractBaseUser, PermissionsMixin):  # type: ignore[dj
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(models.functions.Lower("username"), name="user_name_unique"),
             models.CheckConstraint(condition=Q(username__regex=r"^[a-z0-9][a-z0-9._-]*$"), name="user_name_plain"),
             models.CheckConstraint(condition=Q(is_superuser=False), name="user_nobody_is_superuser"),
             models.CheckConstraint(condition=Q(kind="service") | Q(person__isnull=False), name="user_human_has_person"),
