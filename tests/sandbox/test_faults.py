@@ -1,10 +1,12 @@
 """Trouble on command: each kind strikes as often as ordered, and no more."""
 
 import time
+from collections.abc import Callable
 
 import httpx
 import pytest
-from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter
+from telegram import Message
+from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken, NetworkError, RetryAfter, TelegramError
 
 from tests.sandbox.conftest import DORA, KEY, TARA, Sandbox
 from tests.sandbox.test_bot_api import with_bot
@@ -12,8 +14,9 @@ from tests.sandbox.test_updates import get_updates, last_id, say, texts
 from trading.sandbox.telegram.client import SandboxClient, SandboxError
 
 
-def send(sandbox: Sandbox, chat_id: int = TARA, text: str = "x") -> object:
-    return with_bot(sandbox, lambda bot: bot.send_message(chat_id, text))
+def send(sandbox: Sandbox, chat_id: int = TARA, text: str = "x") -> Message:
+    sent: Message = with_bot(sandbox, lambda bot: bot.send_message(chat_id, text))
+    return sent
 
 
 @pytest.mark.parametrize(
@@ -28,7 +31,9 @@ def send(sandbox: Sandbox, chat_id: int = TARA, text: str = "x") -> object:
         (502, NetworkError),
     ],
 )
-def test_an_ordered_error_is_answered_once_and_nothing_is_done(sandbox, status, error):
+def test_an_ordered_error_is_answered_once_and_nothing_is_done(
+    sandbox: Sandbox, status: int, error: type[TelegramError]
+) -> None:
     sandbox.client.fault("error", status=status, method="sendMessage")
 
     with pytest.raises(error):
@@ -38,7 +43,7 @@ def test_an_ordered_error_is_answered_once_and_nothing_is_done(sandbox, status, 
     send(sandbox)
 
 
-def test_too_many_requests_says_when_to_come_back(sandbox):
+def test_too_many_requests_says_when_to_come_back(sandbox: Sandbox) -> None:
     sandbox.client.fault("error", status=429, retry_after=7, times=2)
 
     for _ in range(2):
@@ -48,7 +53,7 @@ def test_too_many_requests_says_when_to_come_back(sandbox):
     send(sandbox)
 
 
-def test_a_fault_for_one_chat_and_method_leaves_the_others_alone(sandbox):
+def test_a_fault_for_one_chat_and_method_leaves_the_others_alone(sandbox: Sandbox) -> None:
     sandbox.client.fault("error", status=403, method="sendMessage", chat_id=TARA)
 
     send(sandbox, DORA)
@@ -57,7 +62,7 @@ def test_a_fault_for_one_chat_and_method_leaves_the_others_alone(sandbox):
         send(sandbox, TARA)
 
 
-def test_a_dropped_answer_is_lost_after_the_act(sandbox):
+def test_a_dropped_answer_is_lost_after_the_act(sandbox: Sandbox) -> None:
     sandbox.client.fault("drop", method="sendMessage")
 
     with pytest.raises(NetworkError):
@@ -66,7 +71,7 @@ def test_a_dropped_answer_is_lost_after_the_act(sandbox):
     assert [message["text"] for message in sandbox.client.messages(TARA)] == ["done but unheard"]
 
 
-def test_a_delayed_answer_comes_late_after_the_act(sandbox):
+def test_a_delayed_answer_comes_late_after_the_act(sandbox: Sandbox) -> None:
     sandbox.client.fault("delay", method="sendMessage", seconds=0.6)
     began = time.monotonic()
 
@@ -75,7 +80,7 @@ def test_a_delayed_answer_comes_late_after_the_act(sandbox):
     assert time.monotonic() - began > 0.55
 
 
-def test_a_dropped_getupdates_answer_loses_no_update(sandbox):
+def test_a_dropped_getupdates_answer_loses_no_update(sandbox: Sandbox) -> None:
     sandbox.client.fault("drop", method="getUpdates")
     say(sandbox, "one")
 
@@ -85,7 +90,7 @@ def test_a_dropped_getupdates_answer_loses_no_update(sandbox):
     assert texts(get_updates(sandbox)) == ["one"]
 
 
-def test_a_duplicated_update_comes_again_after_it_was_confirmed(sandbox):
+def test_a_duplicated_update_comes_again_after_it_was_confirmed(sandbox: Sandbox) -> None:
     sandbox.client.fault("duplicate")
     say(sandbox, "twice", "once")
 
@@ -98,7 +103,7 @@ def test_a_duplicated_update_comes_again_after_it_was_confirmed(sandbox):
     assert texts(third) == []
 
 
-def test_a_late_update_is_overtaken_and_still_arrives(sandbox):
+def test_a_late_update_is_overtaken_and_still_arrives(sandbox: Sandbox) -> None:
     sandbox.client.fault("late", seconds=0.6)
     say(sandbox, "late", "prompt")
 
@@ -109,7 +114,7 @@ def test_a_late_update_is_overtaken_and_still_arrives(sandbox):
     assert (texts(first), texts(second), texts(third)) == (["prompt"], ["late"], [])
 
 
-def test_a_lost_update_is_delivered_again(sandbox):
+def test_a_lost_update_is_delivered_again(sandbox: Sandbox) -> None:
     sandbox.client.fault("lost")
     say(sandbox, "one")
 
@@ -119,7 +124,7 @@ def test_a_lost_update_is_delivered_again(sandbox):
     assert texts(get_updates(sandbox)) == ["one"]
 
 
-def test_reordered_updates_come_last_first(sandbox):
+def test_reordered_updates_come_last_first(sandbox: Sandbox) -> None:
     sandbox.client.fault("reorder", times=3)
     say(sandbox, "one", "two")
     assert texts(get_updates(sandbox)) == []
@@ -128,14 +133,14 @@ def test_reordered_updates_come_last_first(sandbox):
     assert texts(get_updates(sandbox)) == ["three", "two", "one", "four"]
 
 
-def test_a_reordered_group_that_stays_incomplete_is_delivered_after_a_while(sandbox):
+def test_a_reordered_group_that_stays_incomplete_is_delivered_after_a_while(sandbox: Sandbox) -> None:
     sandbox.client.fault("reorder", times=5, seconds=0.3)
     say(sandbox, "one", "two")
 
     assert texts(get_updates(sandbox, timeout=5)) == ["two", "one"]
 
 
-def test_cleared_faults_strike_no_more(sandbox):
+def test_cleared_faults_strike_no_more(sandbox: Sandbox) -> None:
     sandbox.client.fault("error", status=500, times=100)
     sandbox.client.fault("late", seconds=60)
     say(sandbox, "held back")
@@ -159,7 +164,7 @@ def test_cleared_faults_strike_no_more(sandbox):
         {"kind": "drop", "chat_id": "tara"},
     ],
 )
-def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(sandbox, fault):
+def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(sandbox: Sandbox, fault: dict[str, object]) -> None:
     answer = httpx.post(f"{sandbox.url}/control/faults", json=fault, headers={"X-Sandbox-Key": KEY})
 
     assert answer.status_code == 400
@@ -167,7 +172,7 @@ def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(sandbox, fault):
     assert len(answer.json()["error"]["detail"]) > 20
 
 
-def test_the_control_side_is_closed_without_its_key(sandbox):
+def test_the_control_side_is_closed_without_its_key(sandbox: Sandbox) -> None:
     with SandboxClient(sandbox.url, "wrong") as stranger, pytest.raises(SandboxError, match="wrong_key"):
         stranger.fault("drop")
 
@@ -187,14 +192,16 @@ def test_the_control_side_is_closed_without_its_key(sandbox):
         (lambda client: client.messages(4711), "no_such_chat"),
     ],
 )
-def test_an_impossible_act_of_a_person_is_refused(sandbox, act, code):
+def test_an_impossible_act_of_a_person_is_refused(
+    sandbox: Sandbox, act: Callable[[SandboxClient], object], code: str
+) -> None:
     with pytest.raises(SandboxError) as refused:
         act(sandbox.client)
 
     assert refused.value.code == code
 
 
-def test_an_old_screen_may_press_a_button_that_is_gone(sandbox):
+def test_an_old_screen_may_press_a_button_that_is_gone(sandbox: Sandbox) -> None:
     sent = send(sandbox)
 
     with pytest.raises(SandboxError, match="no_such_button"):
@@ -204,14 +211,14 @@ def test_an_old_screen_may_press_a_button_that_is_gone(sandbox):
     assert query["data"] == "gone"
 
 
-def test_someone_who_blocked_the_bot_cannot_write_to_it(sandbox):
+def test_someone_who_blocked_the_bot_cannot_write_to_it(sandbox: Sandbox) -> None:
     sandbox.client.block(TARA)
 
     with pytest.raises(SandboxError, match="bot_blocked"):
         sandbox.client.say(TARA, "x")
 
 
-def test_waiting_for_a_message_finds_an_edit_and_tells_what_was_there_when_it_fails(sandbox):
+def test_waiting_for_a_message_finds_an_edit_and_tells_what_was_there_when_it_fails(sandbox: Sandbox) -> None:
     sent = send(sandbox, text="open")
     with_bot(sandbox, lambda bot: bot.edit_message_text("quoted 0.92", chat_id=TARA, message_id=sent.message_id))
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -54,11 +55,12 @@ def wait_until_healthy(url: str, child: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the stand-in did not come up")
 
 
-def call(url: str, method: str, **data: object) -> dict:
-    return httpx.post(f"{url}/bot{TOKEN}/{method}", json=data, timeout=20).json()
+def call(url: str, method: str, **data: object) -> dict[str, Any]:
+    answer: dict[str, Any] = httpx.post(f"{url}/bot{TOKEN}/{method}", json=data, timeout=20).json()
+    return answer
 
 
-def test_after_kill_9_everything_is_still_there_and_ids_go_on(tmp_path):
+def test_after_kill_9_everything_is_still_there_and_ids_go_on(tmp_path: Path) -> None:
     port = free_port()
     with process(tmp_path, port) as (child, url, client):
         client.say(TARA, "confirmed")
@@ -88,7 +90,7 @@ def test_after_kill_9_everything_is_still_there_and_ids_go_on(tmp_path):
         assert after["message_id"] == card["message_id"] + 1
 
 
-def test_a_second_stand_in_on_the_same_journal_is_refused(tmp_path):
+def test_a_second_stand_in_on_the_same_journal_is_refused(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "journal.jsonl")
 
     with pytest.raises(JournalError, match="in use"):
@@ -96,7 +98,7 @@ def test_a_second_stand_in_on_the_same_journal_is_refused(tmp_path):
     journal.close()
 
 
-def test_a_torn_last_line_is_cut_off_and_the_rest_is_kept(tmp_path):
+def test_a_torn_last_line_is_cut_off_and_the_rest_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_text('[{"e":"block","user":7001,"value":true}]\n[{"e":"block","user":70')
     journal = Journal(path)
@@ -109,7 +111,7 @@ def test_a_torn_last_line_is_cut_off_and_the_rest_is_kept(tmp_path):
     assert len([json.loads(line) for line in path.read_text().splitlines()]) == 2
 
 
-def test_a_damaged_line_stops_the_start_with_its_number(tmp_path):
+def test_a_damaged_line_stops_the_start_with_its_number(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_text("[]\nnonsense\n[]\n")
     journal = Journal(path)
@@ -119,7 +121,7 @@ def test_a_damaged_line_stops_the_start_with_its_number(tmp_path):
     journal.close()
 
 
-def test_a_long_journal_is_compacted_without_losing_what_counts(tmp_path):
+def test_a_long_journal_is_compacted_without_losing_what_counts(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     journal = Journal(path)
     state = State(journal)
@@ -138,7 +140,7 @@ def test_a_long_journal_is_compacted_without_losing_what_counts(tmp_path):
 
 
 @pytest.mark.parametrize("missing", ["TELEGRAM_BOT_TOKEN", "SANDBOX_CONTROL_KEY"])
-def test_a_missing_secret_stops_the_start_with_one_sentence(tmp_path, missing):
+def test_a_missing_secret_stops_the_start_with_one_sentence(tmp_path: Path, missing: str) -> None:
     environment = {**os.environ, "TELEGRAM_BOT_TOKEN": TOKEN, "SANDBOX_CONTROL_KEY": KEY, missing: ""}
     command = [sys.executable, "-m", "trading.sandbox.telegram", str(tmp_path)]
 

@@ -3,19 +3,20 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import httpx
 import pytest
+from telegram import Bot
 from telegram.error import BadRequest, Conflict
 
 from tests.sandbox.conftest import TARA, TOKEN, Sandbox
 from tests.sandbox.test_bot_api import with_bot
 
 
-def get_updates(sandbox: Sandbox, **query: object) -> httpx.Response:
+def get_updates(sandbox: Sandbox, **query: str | int) -> httpx.Response:
     return httpx.get(f"{sandbox.url}/bot{TOKEN}/getUpdates", params=query, timeout=20)
 
 
@@ -32,7 +33,7 @@ def say(sandbox: Sandbox, *words: str) -> None:
         sandbox.client.say(TARA, text)
 
 
-def test_updates_are_given_again_until_an_offset_confirms_them(sandbox):
+def test_updates_are_given_again_until_an_offset_confirms_them(sandbox: Sandbox) -> None:
     say(sandbox, "one", "two")
 
     first = get_updates(sandbox)
@@ -46,20 +47,20 @@ def test_updates_are_given_again_until_an_offset_confirms_them(sandbox):
     assert sandbox.client.state()["pending_updates"] == []
 
 
-def test_a_limit_gives_the_oldest_first(sandbox):
+def test_a_limit_gives_the_oldest_first(sandbox: Sandbox) -> None:
     say(sandbox, "one", "two", "three")
 
     assert texts(get_updates(sandbox, limit=2)) == ["one", "two"]
 
 
-def test_a_negative_offset_forgets_all_but_the_last(sandbox):
+def test_a_negative_offset_forgets_all_but_the_last(sandbox: Sandbox) -> None:
     say(sandbox, "one", "two", "three")
 
     assert texts(get_updates(sandbox, offset=-1)) == ["three"]
     assert texts(get_updates(sandbox)) == ["three"]
 
 
-def test_update_ids_ascend_and_survive_a_reset(sandbox):
+def test_update_ids_ascend_and_survive_a_reset(sandbox: Sandbox) -> None:
     say(sandbox, "one", "two")
     before = last_id(get_updates(sandbox))
 
@@ -69,7 +70,7 @@ def test_update_ids_ascend_and_survive_a_reset(sandbox):
     assert last_id(get_updates(sandbox)) > before
 
 
-def test_a_long_poll_returns_as_soon_as_something_is_said(sandbox):
+def test_a_long_poll_returns_as_soon_as_something_is_said(sandbox: Sandbox) -> None:
     threading.Timer(0.4, lambda: say(sandbox, "at last")).start()
     began = time.monotonic()
 
@@ -79,14 +80,14 @@ def test_a_long_poll_returns_as_soon_as_something_is_said(sandbox):
     assert 0.3 < time.monotonic() - began < 3
 
 
-def test_a_long_poll_ends_empty_when_nothing_is_said(sandbox):
+def test_a_long_poll_ends_empty_when_nothing_is_said(sandbox: Sandbox) -> None:
     began = time.monotonic()
 
     assert texts(get_updates(sandbox, timeout=1)) == []
     assert 0.9 < time.monotonic() - began < 3
 
 
-def test_unwanted_kinds_of_updates_are_not_made(sandbox):
+def test_unwanted_kinds_of_updates_are_not_made(sandbox: Sandbox) -> None:
     get_updates(sandbox, allowed_updates='["callback_query"]')
     say(sandbox, "unheard")
     get_updates(sandbox, allowed_updates="[]")
@@ -95,8 +96,8 @@ def test_unwanted_kinds_of_updates_are_not_made(sandbox):
     assert texts(get_updates(sandbox)) == ["heard"]
 
 
-def test_a_second_poller_ends_the_first_with_a_conflict(sandbox):
-    async def act(bot):
+def test_a_second_poller_ends_the_first_with_a_conflict(sandbox: Sandbox) -> None:
+    async def act(bot: Bot) -> Any:
         first = asyncio.create_task(bot.get_updates(timeout=10))
         await asyncio.sleep(0.3)
         async with sandbox.bot() as other:
@@ -108,7 +109,7 @@ def test_a_second_poller_ends_the_first_with_a_conflict(sandbox):
     assert with_bot(sandbox, act) == ()
 
 
-def test_a_poller_that_hung_up_takes_nothing_along(sandbox):
+def test_a_poller_that_hung_up_takes_nothing_along(sandbox: Sandbox) -> None:
     with pytest.raises(httpx.ReadTimeout):
         httpx.get(f"{sandbox.url}/bot{TOKEN}/getUpdates", params={"timeout": 10}, timeout=0.3)
     say(sandbox, "still here")
@@ -142,14 +143,14 @@ def hook() -> Iterator[str]:
     server.server_close()
 
 
-def until(condition, seconds: float = 8) -> None:
+def until(condition: Callable[[], bool], seconds: float = 8) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
 
 
-def test_a_webhook_gets_each_update_with_its_secret_until_it_says_yes(sandbox, hook):
+def test_a_webhook_gets_each_update_with_its_secret_until_it_says_yes(sandbox: Sandbox, hook: str) -> None:
     _Hook.answers.append(500)
     with_bot(sandbox, lambda bot: bot.set_webhook(hook, secret_token="s3cret"))
 
@@ -164,7 +165,7 @@ def test_a_webhook_gets_each_update_with_its_secret_until_it_says_yes(sandbox, h
     assert "500" in info.last_error_message
 
 
-def test_polling_is_a_conflict_while_a_webhook_is_set_and_works_again_after(sandbox, hook):
+def test_polling_is_a_conflict_while_a_webhook_is_set_and_works_again_after(sandbox: Sandbox, hook: str) -> None:
     with_bot(sandbox, lambda bot: bot.set_webhook(hook))
     with pytest.raises(Conflict, match="can't use getUpdates method while webhook is active"):
         with_bot(sandbox, lambda bot: bot.get_updates())
@@ -175,8 +176,8 @@ def test_polling_is_a_conflict_while_a_webhook_is_set_and_works_again_after(sand
     assert texts(get_updates(sandbox)) == ["polled"]
 
 
-def test_setting_a_webhook_ends_a_waiting_poller(sandbox, hook):
-    async def act(bot):
+def test_setting_a_webhook_ends_a_waiting_poller(sandbox: Sandbox, hook: str) -> None:
+    async def act(bot: Bot) -> Any:
         poll = asyncio.create_task(bot.get_updates(timeout=10))
         await asyncio.sleep(0.3)
         await bot.set_webhook(hook)
@@ -186,7 +187,7 @@ def test_setting_a_webhook_ends_a_waiting_poller(sandbox, hook):
     with_bot(sandbox, act)
 
 
-def test_pending_updates_are_dropped_when_asked(sandbox):
+def test_pending_updates_are_dropped_when_asked(sandbox: Sandbox) -> None:
     say(sandbox, "old")
 
     with_bot(sandbox, lambda bot: bot.delete_webhook(drop_pending_updates=True))
@@ -194,6 +195,6 @@ def test_pending_updates_are_dropped_when_asked(sandbox):
     assert texts(get_updates(sandbox)) == []
 
 
-def test_a_webhook_secret_with_strange_characters_is_refused(sandbox, hook):
+def test_a_webhook_secret_with_strange_characters_is_refused(sandbox: Sandbox, hook: str) -> None:
     with pytest.raises(BadRequest, match="unallowed characters"):
         with_bot(sandbox, lambda bot: bot.set_webhook(hook, secret_token="with space"))

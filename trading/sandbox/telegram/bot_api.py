@@ -73,6 +73,9 @@ class BotApi:
         except ApiError as error:
             call["status"] = error.code
             body = error.body()
+        except web.HTTPRequestEntityTooLarge:
+            call["status"] = 413
+            body = ApiError(413, "Request Entity Too Large").body()
         except LostAnswer:
             call["status"] = 0
             return _cut(request)

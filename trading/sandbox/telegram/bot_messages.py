@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from trading.sandbox.telegram.errors import ApiError, bad_request
-from trading.sandbox.telegram.formatting import MAX_CAPTION, MAX_TEXT, Entity, parse
+from trading.sandbox.telegram.formatting import MAX_CAPTION, MAX_TEXT, Entity, parse, read_entities, trimmed
 from trading.sandbox.telegram.params import Params, Upload
 from trading.sandbox.telegram.people_side import MAX_CALLBACK_DATA
 from trading.sandbox.telegram.state import BOT, BOT_ID, GROUP_BY_ID, USERS, State, chat_json
@@ -151,7 +151,9 @@ class BotMessages:
         message_id = wanted.get("message_id") if isinstance(wanted, dict) else None
         if message_id is None:
             return {}
-        replied = self._state.find(chat_id, int(message_id))
+        if not isinstance(message_id, int):
+            raise bad_request('can\'t parse reply parameters: Field "message_id" must be of type Number')
+        replied = self._state.find(chat_id, message_id)
         if replied is None:
             if wanted.get("allow_sending_without_reply"):
                 return {}
@@ -192,10 +194,11 @@ class BotMessages:
 
 def _text(params: Params, name: str, mode: str, given: str, limit: int) -> tuple[str, list[Entity]]:
     entities = params.structure(given)
-    text, parsed = parse(params.text(name), params.text(mode))
+    source = params.text(name)
+    text, parsed = parse(source, params.text(mode)) if not entities else (source, read_entities(entities, source))
     if len(text) > limit:
         raise bad_request("message is too long" if name == "text" else "message caption is too long")
-    return text, list(entities) if isinstance(entities, list) and entities else parsed
+    return trimmed(text, parsed)
 
 
 def _markup(params: Params) -> Json | None:

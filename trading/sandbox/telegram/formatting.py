@@ -51,6 +51,20 @@ _RENDERED = {
 _HIGHEST_CODE_POINT = 0x10FFFF
 
 
+_CLEANED: dict[int, str | None] = {code: " " for code in range(32) if chr(code) not in "\n\r"}
+_CLEANED.update(dict.fromkeys((13, *range(8232, 8239))))
+
+
+def cleaned(text: str) -> str:
+    """
+    Make text as the service makes it: control characters become blanks, line and bidi embeddings go.
+
+    :raises UnicodeEncodeError: half a surrogate pair, which is no text.
+    """
+    text.encode()
+    return text.translate(_CLEANED)
+
+
 def utf16_length(text: str) -> int:
     """Count UTF-16 units."""
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
@@ -230,6 +244,24 @@ def to_html(text: str, entities: list[Entity]) -> str:
 
     ordered = sorted(entities, key=lambda entity: (entity["offset"], -entity["length"]))
     return span(0, len(units) // 2, ordered)
+
+
+def read_entities(given: Any, text: str) -> list[Entity]:
+    """
+    Read entities that a bot sent by itself.
+
+    :raises ApiError: not a list of entities, or one lies outside the text.
+    """
+    if not isinstance(given, list):
+        raise bad_request("can't parse entities: expected an Array of MessageEntity")
+    length = utf16_length(text)
+    for entity in given:
+        if not isinstance(entity, dict) or not isinstance(entity.get("type"), str):
+            raise bad_request('can\'t parse MessageEntity: Field "type" must be of type String')
+        offset, count = entity.get("offset"), entity.get("length")
+        if not isinstance(offset, int) or not isinstance(count, int) or not 0 <= offset < offset + count <= length:
+            raise bad_request("can't parse MessageEntity: it must lie inside the text")
+    return [dict(entity) for entity in given]
 
 
 def _wrapped(entity: Entity, content: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import BodyPartReader, web
 
 from trading.sandbox.telegram.errors import ApiError, bad_request
+from trading.sandbox.telegram.formatting import cleaned
 
 MAX_FILE_BYTES = 20 * 1024 * 1024
 MAX_FIELDS = 100
@@ -33,7 +34,10 @@ class Params:
         value = self.values.get(name)
         if value is None:
             return ""
-        return value if isinstance(value, str) else json.dumps(value)
+        try:
+            return cleaned(value) if isinstance(value, str) else json.dumps(value)
+        except UnicodeEncodeError:
+            raise bad_request("strings must be encoded in UTF-8") from None
 
     def integer(self, name: str, default: int | None = None) -> int:
         """Read a whole number; without a default it must be there."""

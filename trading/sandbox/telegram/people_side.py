@@ -5,7 +5,7 @@ import time
 from typing import Any
 
 from trading.sandbox.telegram.errors import ControlError
-from trading.sandbox.telegram.formatting import MAX_TEXT, bot_commands, trimmed
+from trading.sandbox.telegram.formatting import MAX_TEXT, bot_commands, cleaned
 from trading.sandbox.telegram.journal import Event
 from trading.sandbox.telegram.state import BOT, GROUP_BY_ID, USERS, State, chat_json, user_json
 from trading.sandbox.telegram.updates import Updates
@@ -30,7 +30,10 @@ class PeopleSide:
         :raises ControlError: unknown person or chat, empty or too long text, the bot is blocked.
         """
         chat_id = self._place(user_id, chat_id)
-        text, _ = trimmed(text.replace("\r\n", "\n"), [])
+        try:
+            text = cleaned(text).strip()
+        except UnicodeEncodeError:
+            raise ControlError(422, "invalid_text", "The text has half a character: write it again.") from None
         if not text:
             raise ControlError(422, "empty_text", "Write something first.")
         if len(text) > MAX_TEXT:

@@ -26,7 +26,7 @@ WEBHOOK_ACTIVE = (
 )
 
 
-class LostAnswer(Exception):  # noqa: N818 - not an error: the fault that was ordered
+class LostAnswer(Exception):
     """The connection is to be cut instead of answering."""
 
 
