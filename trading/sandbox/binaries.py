@@ -110,7 +110,7 @@ class Binaries:
         if done.returncode:
             said = " / ".join((done.stderr or done.stdout).strip().splitlines()[-3:])
             raise SetupError(f"PostgreSQL's {program} failed: {said}.")
-        return done.stdout
+        return str(done.stdout)
 
     def _reachable(self, folder: Path) -> Path:
         if not self.account or self.account.can("-x", folder / "postgres"):

@@ -105,7 +105,7 @@ class Desk:
     def _database(self) -> list[Program]:
         """The addresses, and the program when the server is our own."""
         if not localenv.is_private(os.environ):
-            self.owner_url, self.environment["DATABASE_URL"] = provision.fromenvironment()
+            self.owner_url, self.environment["DATABASE_URL"] = provision.from_environment()
             self.environment.pop("DATABASE_URL_FILE", None)
             self.say("Using the PostgreSQL of DATABASE_URL.")
             return []
