@@ -18,7 +18,9 @@ SYSTEM = "system"
 UNSEALED = """
     with sealed as (select unnest(event_ids) as id from users_auditseal where number > %(number)s)
     select event.* from users_auditevent event left join sealed on sealed.id = event.id
-    where event.id > %(floor)s and sealed.id is null
+    where sealed.id is null and event.id > (
+        select coalesce(max(event_ids[cardinality(event_ids)]), 0) from users_auditseal where number <= %(number)s
+    )
     order by event.id limit %(limit)s
 """
 
@@ -77,7 +79,7 @@ def seal(*, at: datetime, limit: int = SEAL_BATCH) -> AuditSeal | None:
     Assumes a transaction and that one sealer runs at a time (the seal's number is unique, so a
     second one fails and seals nothing).
     """
-    events = unsealed(at=at, limit=limit)
+    events = unsealed(limit=limit)
     if not events:
         return None
     last = AuditSeal.objects.order_by("-number").first()
@@ -94,17 +96,18 @@ def seal(*, at: datetime, limit: int = SEAL_BATCH) -> AuditSeal | None:
     )
 
 
-def unsealed(*, at: datetime, limit: int = SEAL_BATCH) -> list[AuditEvent]:
+def unsealed(*, limit: int = SEAL_BATCH) -> list[AuditEvent]:
     """
     Committed events outside every seal, oldest first.
 
-    Ids are drawn before commit, so a lower one may appear after a higher one was sealed; looking
-    back over the seals of the longest possible transaction finds it.
+    Ids are drawn before commit, so a lower one may appear after a higher one was sealed. What the
+    last seal could not see yet had begun at most the longest possible transaction before it, so its
+    id is above all that older seals hold; among the younger seals each event is looked for.
     """
-    old = AuditSeal.objects.filter(sealed_at__lt=at - LONGEST_TRANSACTION).order_by("-number").first()
-    floor = max(old.event_ids) if old else 0
-    number = old.number if old else 0
-    return list(AuditEvent.objects.raw(UNSEALED, {"number": number, "floor": floor, "limit": limit}))
+    last = AuditSeal.objects.order_by("-number").first()
+    before = last.sealed_at - LONGEST_TRANSACTION if last else None
+    old = AuditSeal.objects.filter(sealed_at__lt=before).order_by("-number").first() if before else None
+    return list(AuditEvent.objects.raw(UNSEALED, {"number": old.number if old else 0, "limit": limit}))
 
 
 def events_hash(events: Iterable[AuditEvent]) -> bytes:

@@ -5,12 +5,16 @@ from django.db import migrations
 from trading.lib.schema import append_only, never_deleted, only_changes, transitions
 
 # A journal closes with its own transaction: entries need the same transaction id and the same
-# start (ids begin anew when a cluster is rebuilt from a dump, instants do not).
+# start (ids begin anew when a cluster is rebuilt from a dump, instants do not). Each statement that
+# adds entries leaves its journals balanced: checked only at commit, `set constraints all immediate`
+# would have the check done and more entries added after it. Every function names its search path
+# with pg_temp last, or a temporary table could stand in for the ledger's.
 LEDGER = """
 alter table settlement_entry add constraint entry_account_asset
     foreign key (account_id, asset_id) references settlement_ledgeraccount (id, asset_id);
 
-create function settlement_journal_stamp() returns trigger language plpgsql as $$
+create function settlement_journal_stamp() returns trigger language plpgsql
+    set search_path = pg_catalog, public, pg_temp as $$
 begin
     new.xid := pg_current_xact_id();
     new.created_at := transaction_timestamp();
@@ -19,7 +23,8 @@ end $$;
 create trigger stamp before insert on settlement_journal
     for each row execute function settlement_journal_stamp();
 
-create function settlement_entry_open() returns trigger language plpgsql as $$
+create function settlement_entry_open() returns trigger language plpgsql
+    set search_path = pg_catalog, public, pg_temp as $$
 begin
     if not exists (
         select from settlement_journal
@@ -32,25 +37,39 @@ end $$;
 create trigger journal_open before insert on settlement_entry
     for each row execute function settlement_entry_open();
 
-create function settlement_journal_balanced() returns trigger language plpgsql as $$
+create function settlement_journals_balance() returns trigger language plpgsql
+    set search_path = pg_catalog, public, pg_temp as $$
+declare
+    unbalanced bigint;
+begin
+    select journal_id into unbalanced from settlement_entry
+    where journal_id in (select journal_id from added)
+    group by journal_id, asset_id, layer having sum(amount) <> 0 limit 1;
+    if found then
+        raise exception 'journal % does not balance', unbalanced using errcode = '23514';
+    end if;
+    return null;
+end $$;
+create trigger balanced after insert on settlement_entry referencing new table as added
+    for each statement execute function settlement_journals_balance();
+
+create function settlement_journal_not_empty() returns trigger language plpgsql
+    set search_path = pg_catalog, public, pg_temp as $$
 begin
     if not exists (select from settlement_entry where journal_id = new.id) then
         raise exception 'journal % has no entries', new.key using errcode = '23514';
     end if;
-    if exists (
-        select from settlement_entry where journal_id = new.id group by asset_id, layer having sum(amount) <> 0
-    ) then
-        raise exception 'journal % does not balance', new.key using errcode = '23514';
-    end if;
     return null;
 end $$;
-create constraint trigger balanced after insert on settlement_journal
-    deferrable initially deferred for each row execute function settlement_journal_balanced();
+create constraint trigger not_empty after insert on settlement_journal
+    deferrable initially deferred for each row execute function settlement_journal_not_empty();
 """
 
 LEDGER_BACK = """
-drop trigger balanced on settlement_journal;
-drop function settlement_journal_balanced();
+drop trigger not_empty on settlement_journal;
+drop function settlement_journal_not_empty();
+drop trigger balanced on settlement_entry;
+drop function settlement_journals_balance();
 drop trigger journal_open on settlement_entry;
 drop function settlement_entry_open();
 drop trigger stamp on settlement_journal;
@@ -62,7 +81,7 @@ alter table settlement_entry drop constraint entry_account_asset;
 # locked in the order of account ids, so that two postings cannot wait for each other in a circle.
 BALANCES = """
 create function settlement_account_balance() returns trigger language plpgsql
-    security definer set search_path = pg_catalog, public as $$
+    security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     if new.is_cached then
         insert into settlement_balance (account_id, posted, held, credit) values (new.id, 0, 0, new.credit_minor)
@@ -74,7 +93,7 @@ create trigger balance after insert or update of credit_minor on settlement_ledg
     for each row execute function settlement_account_balance();
 
 create function settlement_entries_apply() returns trigger language plpgsql
-    security definer set search_path = pg_catalog, public as $$
+    security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     perform from settlement_balance where account_id in (select account_id from added)
         order by account_id for update;
@@ -109,7 +128,7 @@ drop function settlement_account_balance();
 # with the same input again returns the old journal, with another input it is refused (DK409).
 POST = """
 create function settlement_post(journals jsonb) returns table (journal_id bigint, is_covered boolean)
-    language plpgsql as $$
+    language plpgsql set search_path = pg_catalog, public, pg_temp as $$
 declare
     given jsonb;
     known settlement_journal;
@@ -151,7 +170,7 @@ begin
 end $$;
 
 create function settlement_lock_balances(journals jsonb) returns void language plpgsql
-    security definer set search_path = pg_catalog, public as $$
+    security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     perform from settlement_balance where account_id in (
         select account.id
@@ -167,7 +186,7 @@ POST_BACK = "drop function settlement_post(jsonb); drop function settlement_lock
 # Every step of a settlement leaves a row with its reason; the runtime role cannot write one itself.
 STEPS = """
 create function settlement_step_recorded() returns trigger language plpgsql
-    security definer set search_path = pg_catalog, public as $$
+    security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     if tg_op = 'INSERT' then
         insert into settlement_settlementtransition (settlement_id, from_status, to_status, reason, detail, at)
@@ -185,7 +204,8 @@ create trigger recorded after insert or update of status on settlement_settlemen
 # The flag's one reader. Volatile: each statement inside sees what was committed before it, so the
 # switch is read after the shared lock is held. The flip takes the same lock exclusively.
 FLAG = """
-create function settlement_auto_enabled() returns boolean language plpgsql volatile as $$
+create function settlement_auto_enabled() returns boolean language plpgsql volatile
+    set search_path = pg_catalog, public, pg_temp as $$
 begin
     perform pg_advisory_xact_lock_shared(7001);
     return exists (select from waffle_switch where name = 'AUTO_SETTLEMENT_ENABLED' and active);
@@ -217,6 +237,7 @@ class Migration(migrations.Migration):
         only_changes("settlement_transferattempt", "status", "broadcast_at", "answer"),
         only_changes("settlement_payoutaddress", "label", "approved_at", "usable_from", "revoked_at"),
         only_changes("settlement_asset"),
+        only_changes("settlement_wallet", "next_nonce", "paused_at", "minimum"),
         *never_deleted(
             "settlement_asset",
             "settlement_ledgeraccount",

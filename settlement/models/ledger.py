@@ -49,7 +49,7 @@ class LedgerAccount(models.Model):
     """
     One account of one asset. `normal` is the side its balance grows on.
 
-    Accounts of clients, LPs and hot wallets keep a cached `Balance`; all others are summed, since
+    Accounts of clients and hot wallets keep a cached `Balance`; all others are summed, since
     caching a row that every trade touches makes all trades wait for each other.
     """
 

@@ -1,11 +1,15 @@
 """The chain of the `simulated` wallet: what its transactions would be on a real one."""
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Q
 
 
 class SimulatedTransaction(models.Model):
     """A transaction the simulated chain accepted. One nonce of one sender is used once, as on a real chain."""
+
+    append_only: ClassVar[bool] = True
 
     tx_hash = models.CharField(max_length=80, primary_key=True)
     sender = models.CharField(max_length=64)

@@ -36,7 +36,8 @@ begin
 end $$;
 """
 
-# The seal chain: numbers without gaps, each seal on the hash of the one before, all events real.
+# The seal chain: numbers without gaps, each seal on the hash of the one before, all events real and
+# in order; the index finds the highest event that was sealed.
 SEALS = """
 create function users_auditseal_chained() returns trigger language plpgsql
     set search_path = pg_catalog, public, pg_temp as $$
@@ -48,6 +49,9 @@ begin
         or (last.hash is not null and new.previous_hash <> last.hash) then
         raise exception 'seal % does not follow seal %', new.number, coalesce(last.number, 0) using errcode = '23514';
     end if;
+    if new.event_ids <> array(select unnest(new.event_ids) order by 1) then
+        raise exception 'seal % has its events out of order', new.number using errcode = '23514';
+    end if;
     if (select count(*) from users_auditevent where id = any (new.event_ids)) <> cardinality(new.event_ids) then
         raise exception 'seal % names events that do not exist', new.number using errcode = '23514';
     end if;
@@ -55,6 +59,13 @@ begin
 end $$;
 create trigger chained before insert on users_auditseal
     for each row execute function users_auditseal_chained();
+create index seal_highest_event on users_auditseal ((event_ids[cardinality(event_ids)]));
+"""
+
+SEALS_BACK = """
+drop index seal_highest_event;
+drop trigger chained on users_auditseal;
+drop function users_auditseal_chained();
 """
 
 
@@ -66,7 +77,7 @@ class Migration(migrations.Migration):
             "drop function desk_append_only(); drop function desk_transition(); drop function desk_only_changes();",
         ),
         *append_only("users_auditevent", "users_auditseal"),
-        migrations.RunSQL(SEALS, "drop trigger chained on users_auditseal; drop function users_auditseal_chained();"),
+        migrations.RunSQL(SEALS, SEALS_BACK),
         transitions(
             "users_user",
             ["pending"],
