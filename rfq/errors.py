@@ -110,6 +110,13 @@ class RfqConflict(Conflict):
     text = _("This request id was used for another RFQ. Use a new one.")
 
 
+class KeyReused(Conflict):
+    """The same idempotency key came with another quote or another price."""
+
+    code = "key_reused"
+    text = _("This key was used for something else. Nothing was done now; use a new key.")
+
+
 class RfqOver(Conflict):
     """The RFQ is filled, cancelled or expired."""
 

@@ -16,6 +16,7 @@ from rfq.errors import (
     AlreadyFilled,
     DailyLimit,
     Frozen,
+    KeyReused,
     NoSuchQuote,
     NotAClient,
     QuoteExpired,
@@ -46,6 +47,7 @@ def accept_quote(*, quote_ref: str, actor: User, key: str, now: datetime) -> Fil
     :raises QuoteExpired: its time was over when it was to be taken.
     :raises QuoteGone: it was pulled or replaced.
     :raises AlreadyFilled: the RFQ was traded by another accept.
+    :raises KeyReused: the client traded another quote with this key.
     :raises RfqOver: the RFQ was cancelled or expired.
     :raises Frozen: the client may not trade at present.
     :raises BelowMinimum: smaller than the client's minimum.
@@ -55,10 +57,12 @@ def accept_quote(*, quote_ref: str, actor: User, key: str, now: datetime) -> Fil
     """
     capabilities.require(actor, "rfq.accept")
     terms = _lock_client(quote_ref, actor)
-    quote = _lock_quote(quote_ref, now=now)
+    quote = _lock_quote(quote_ref, key=key, now=now)
     rfq = quote.rfq
     if rfq.status == Rfq.Status.FILLED:
         return _replay(rfq, quote, key)
+    if quote.is_key_used:  # type: ignore[attr-defined]
+        raise KeyReused
     _check_limits(quote, terms)
     _take(quote, now=now)
     rfq.move(Rfq.Status.FILLED, at=now)
@@ -84,7 +88,7 @@ def _lock_client(quote_ref: str, actor: User) -> TradingTerms:
     return terms
 
 
-def _lock_quote(quote_ref: str, *, now: datetime) -> Quote:
+def _lock_quote(quote_ref: str, *, key: str, now: datetime) -> Quote:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
     fills = Fill.objects.filter(client=OuterRef("rfq__counterparty"), filled_at__gte=today).order_by()
     traded = Coalesce(
@@ -93,7 +97,8 @@ def _lock_quote(quote_ref: str, *, now: datetime) -> Quote:
         output_field=AMOUNT,
     )
     related = ("rfq__pair__quote_asset", "rfq__destination", "lp")
-    rows = Quote.objects.select_related(*related).annotate(traded_today=traded)
+    used = Exists(Fill.objects.filter(client=OuterRef("rfq__counterparty"), idempotency_key=key))
+    rows = Quote.objects.select_related(*related).annotate(traded_today=traded, is_key_used=used)
     return rows.select_for_update(of=("rfq", "self")).get(ref=quote_ref)
 
 

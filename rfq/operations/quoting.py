@@ -8,6 +8,7 @@ from rfq.errors import (
     BadLifetime,
     BadPrice,
     Frozen,
+    KeyReused,
     NoSuchQuote,
     NoSuchRfq,
     NotAnLp,
@@ -17,7 +18,6 @@ from rfq.errors import (
 from rfq.models import Pair, Quote, Rfq
 from trading.lib import jobs
 from trading.lib.clock import DatabaseClock
-from trading.lib.errors import Conflict
 from trading.lib.jobs import Later
 from trading.lib.operations import operation
 from users import audit, capabilities
@@ -40,17 +40,19 @@ def submit_quote(
     :raises Frozen: the LP may not trade at present.
     :raises NoSuchRfq: no such RFQ.
     :raises RfqOver: it is filled, cancelled or expired.
+    :raises KeyReused: the LP quoted another RFQ or price with this key.
     :raises BadPrice: not positive, not on a tick, or the amounts come to nothing.
     :raises BadLifetime: outside 10 to 60 seconds.
     """
     capabilities.require(actor, "rfq.quote")
     lp = _lp_of(actor)
+    rfq = _lock_rfq(rfq_ref)
     known = Quote.objects.select_related("rfq").filter(lp=lp, idempotency_key=key).first()
     if known is not None:
-        if known.rfq.ref != rfq_ref or known.price != price:
-            raise Conflict
+        if known.rfq_id != rfq.pk or known.price != price:
+            raise KeyReused
         return known
-    rfq = _live_rfq(rfq_ref)
+    _require_live(rfq)
     seconds = _lifetime(rfq.pair, ttl_seconds)
     deal = _deal(rfq, price)
     earlier = Quote.objects.filter(rfq=rfq, lp=lp, status=Quote.Status.ACTIVE).first()
@@ -100,16 +102,19 @@ def _lp_of(actor: User) -> Counterparty:
     return lp
 
 
-def _live_rfq(ref: str) -> Rfq:
+def _lock_rfq(ref: str) -> Rfq:
     rows = Rfq.objects.select_related("pair__quote_asset").select_for_update(of=("self",))
     rfq = rows.filter(ref=ref).first()
     if rfq is None:
         raise NoSuchRfq(ref=ref)
-    if rfq.status not in Rfq.LIVE:
-        raise RfqOver(ref=ref)
-    if not Rfq.objects.filter(pk=rfq.pk, expires_at__gt=DatabaseClock()).exists():
-        raise RfqExpired(ref=ref)
     return rfq
+
+
+def _require_live(rfq: Rfq) -> None:
+    if rfq.status not in Rfq.LIVE:
+        raise RfqOver(ref=rfq.ref)
+    if not Rfq.objects.filter(pk=rfq.pk, expires_at__gt=DatabaseClock()).exists():
+        raise RfqExpired(ref=rfq.ref)
 
 
 def _lifetime(pair: Pair, asked: int | None) -> int:

@@ -1,5 +1,6 @@
 """The delivery of both sides of one trade."""
 
+from datetime import datetime
 from functools import partial
 from typing import ClassVar
 
@@ -41,6 +42,10 @@ class PayoutAddress(models.Model):
 
     def __str__(self) -> str:
         return f"{self.chain}:{self.address}"
+
+    def is_usable(self, *, at: datetime) -> bool:
+        """Whether money may go there: approved, past its cooling period, not revoked."""
+        return self.revoked_at is None and self.usable_from is not None and self.usable_from <= at
 
 
 class Settlement(StateMachine):

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from django.utils.translation import gettext_lazy as _
+
 from settlement import ledger
 from settlement.ledger import Leg, Posting
 from settlement.models import Asset, LedgerAccount, PayoutAddress, Wallet
+from trading.lib.errors import Invalid
 from trading.lib.money import Money
 from trading.lib.operations import operation
 from users import audit
@@ -52,19 +55,38 @@ def add_address(*, counterparty: Counterparty, chain: str, address: str, label: 
 def book_deposit(
     *, counterparty: Counterparty, money: Money, reference: str, actor: User | None, now: datetime
 ) -> None:
-    """Credit a client with money that reached the desk's bank. The reference makes it happen once."""
+    """
+    Credit a client with money that reached the desk's bank. The reference makes it happen once.
+
+    :raises NotPositive: nothing, or less.
+    :raises JournalConflict: the reference was booked with another amount or for another client.
+    """
     client = ledger.of(counterparty, money.unit)
     _book(f"deposit:{reference}", client, ledger.desk("bank", money.unit), money, actor=actor, now=now)
 
 
 @operation
 def fund_wallet(*, wallet: Wallet, money: Money, reference: str, actor: User | None, now: datetime) -> None:
-    """The firm's own USDT put into a hot wallet. The reference makes it happen once."""
+    """
+    The firm's own USDT put into a hot wallet. The reference makes it happen once.
+
+    :raises NotPositive: nothing, or less.
+    :raises JournalConflict: the reference was booked with another amount or for another wallet.
+    """
     capital = ledger.desk("capital", money.unit)
     _book(f"funding:{reference}", capital, wallet.account.code, money, actor=actor, now=now)
 
 
+class NotPositive(Invalid):
+    """Money that comes in is more than nothing."""
+
+    code = "not_positive"
+    text = _("{amount} cannot be booked: money that comes in is more than zero.")
+
+
 def _book(key: str, credited: str, debited: str, money: Money, *, actor: User | None, now: datetime) -> None:
+    if money.amount <= 0:
+        raise NotPositive(amount=money)
     legs: tuple[Leg, ...] = ledger.pair_of(debited, credited, money.minor)
     kind = key.partition(":")[0]
     ledger.post(Posting(key, kind, credited[:32], legs))

@@ -56,20 +56,21 @@ def open_settlement(*, terms: Terms, now: datetime) -> Settlement:
         created_at=now,
         updated_at=now,
     )
+    may_move = autosettle.is_enabled()  # before any balance is locked: the order `pay` takes the two in
     is_covered = ledger.post(
         Posting(f"hold:{terms.trade_ref}", "hold", settlement.ref, legs.client_hold(settlement)),
         Posting(f"accrual:{terms.trade_ref}", "accrual", settlement.ref, legs.lp_accrual(settlement)),
     )
-    settlement.status, settlement.reason = _first_status(is_covered=is_covered)
+    settlement.status, settlement.reason = _first_status(is_covered=is_covered, may_move=may_move)
     settlement.save(force_insert=True)
     if settlement.status == Status.APPROVED:
         jobs.defer("settlement.pay", settlement_id=settlement.pk, lock=settlement.ref)
     return settlement
 
 
-def _first_status(*, is_covered: bool) -> tuple[str, str]:
+def _first_status(*, is_covered: bool, may_move: bool) -> tuple[str, str]:
     if not is_covered:
         return Status.AWAITING_FUNDS, "not_covered"
-    if not autosettle.is_enabled():
+    if not may_move:
         return Status.FLAGGED_OFF, "auto_settlement_off"
     return Status.APPROVED, "covered"

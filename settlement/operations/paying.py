@@ -1,5 +1,6 @@
 """Claiming a settlement and signing its payment: the transaction that decides that money moves."""
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
@@ -16,7 +17,7 @@ from users import audit
 
 Status = Settlement.Status
 FLAG_OFF = "auto_settlement_off"
-NO_WALLET, WALLET_LOW = "no_wallet", "wallet_low"
+NO_WALLET, WALLET_LOW, NO_ADDRESS = "no_wallet", "wallet_low", "address_not_usable"
 RESUMED_AT_ONCE = 50
 
 
@@ -61,11 +62,9 @@ def pay(*, settlement_id: int, signer: Signer, now: datetime) -> Settlement:
 
 def _pay_on_chain(settlement: Settlement, signer: Signer, *, now: datetime) -> None:
     wallet = _wallet_for(settlement)
-    if wallet is None:
-        _stop(settlement, Status.BLOCKED, NO_WALLET, now=now)
-        return
-    if not _covers(wallet, settlement):
-        _stop(settlement, Status.BLOCKED, WALLET_LOW, now=now)
+    obstacle = _obstacle(settlement, wallet, now=now)
+    if wallet is None or obstacle:
+        _stop(settlement, Status.BLOCKED, obstacle, now=now)
         return
     transfer = _sign(settlement, wallet, signer, now=now)
     settlement.move(Status.PAYING, at=now, reason="signed", detail="")
@@ -81,9 +80,19 @@ def _wallet_for(settlement: Settlement) -> Wallet | None:
     return usable.select_related("account").select_for_update(of=("self",)).order_by("pk").first()
 
 
-def _covers(wallet: Wallet, settlement: Settlement) -> bool:
-    needed = ledger.minor(settlement.base_amount, USDT)
-    return Balance.objects.filter(posted__gte=F("held") + needed, account_id=wallet.account_id).exists()
+def _obstacle(settlement: Settlement, wallet: Wallet | None, *, now: datetime, promised: int = 0) -> str:
+    """
+    Say why the settlement cannot be paid on chain; "" when it can.
+
+    :param promised: minor units of the wallet that others will take before it.
+    """
+    if settlement.destination is None or not settlement.destination.is_usable(at=now):
+        return NO_ADDRESS
+    if wallet is None:
+        return NO_WALLET
+    needed = promised + ledger.minor(settlement.base_amount, USDT)
+    covering = Balance.objects.filter(posted__gte=F("held") + needed, account_id=wallet.account_id)
+    return "" if covering.exists() else WALLET_LOW
 
 
 def _sign(settlement: Settlement, wallet: Wallet, signer: Signer, *, now: datetime) -> Transfer:
@@ -132,13 +141,15 @@ def _stop(settlement: Settlement, status: str, reason: str, *, now: datetime) ->
 
 @operation
 def resume_blocked(*, now: datetime) -> int:
-    """Approve blocked settlements whose wallet can pay again, oldest first; the answer is how many."""
+    """Approve blocked settlements that can be paid by now, oldest first; the answer is how many."""
     blocked = Settlement.objects.filter(status=Status.BLOCKED).select_related("destination").order_by("pk")
     resumed = 0
+    promised: Counter[int] = Counter()
     for settlement in blocked.select_for_update(skip_locked=True, of=("self",))[:RESUMED_AT_ONCE]:
         wallet = _wallet_for(settlement)
-        if wallet is None or not _covers(wallet, settlement):
+        if wallet is None or _obstacle(settlement, wallet, now=now, promised=promised[wallet.pk]):
             continue
+        promised[wallet.pk] += ledger.minor(settlement.base_amount, USDT)
         settlement.move(Status.APPROVED, at=now, reason="mended", detail=settlement.reason)
         audit.record("settlement.resumed", actor=None, subject=settlement, at=now)
         jobs.defer("settlement.pay", settlement_id=settlement.pk, lock=settlement.ref)

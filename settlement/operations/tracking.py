@@ -13,6 +13,7 @@ from users import audit
 ASK_AGAIN_SECONDS = 1
 SEND_AGAIN_SECONDS = 5
 SEND_AGAIN_AFTER = timedelta(seconds=30)
+FOLLOWED = frozenset({Transfer.Status.SIGNED, Transfer.Status.BROADCAST, Transfer.Status.MINED})
 
 
 class SeenReceipt(Protocol):
@@ -54,7 +55,8 @@ def record_broadcast(*, transfer_id: int, is_taken: bool, answer: str, now: date
         jobs.defer("settlement.broadcast", transfer_id=transfer.pk, lock=lock, later=Later(seconds=SEND_AGAIN_SECONDS))
         return transfer
     if attempt.status == TransferAttempt.Status.SIGNED:
-        attempt.move(TransferAttempt.Status.BROADCAST, at=now, broadcast_at=now, answer=answer)
+        attempt.move(TransferAttempt.Status.BROADCAST, at=now)
+    TransferAttempt.objects.filter(pk=attempt.pk).update(broadcast_at=now, answer=answer)
     if transfer.status == Transfer.Status.SIGNED:
         transfer.move(Transfer.Status.BROADCAST, at=now, reason=answer)
         audit.record("transfer.broadcast", actor=None, subject=transfer, at=now)
@@ -64,9 +66,14 @@ def record_broadcast(*, transfer_id: int, is_taken: bool, answer: str, now: date
 
 @operation
 def record_mismatch(*, transfer_id: int, reason: str, now: datetime) -> Transfer:
-    """What was signed, or what the chain shows, is not what was meant: a human looks, nothing is sent."""
+    """
+    What was signed, or what the chain shows, is not what was meant: a human looks, nothing is sent.
+
+    Once: a transfer that is over or already looked at is left as it is.
+    """
     transfer = _locked(transfer_id)
-    _review(transfer, reason, now=now)
+    if transfer.status in FOLLOWED:
+        _review(transfer, reason, now=now)
     return transfer
 
 
@@ -78,7 +85,7 @@ def record_receipt(*, transfer_id: int, receipt: SeenReceipt | None, now: dateti
     Unseen for too long after it was sent: the same bytes go out again.
     """
     transfer = _locked(transfer_id)
-    if transfer.status not in {Transfer.Status.SIGNED, Transfer.Status.BROADCAST, Transfer.Status.MINED}:
+    if transfer.status not in FOLLOWED:
         return transfer
     if receipt is None:
         _unseen(transfer, now=now)
