@@ -29,7 +29,7 @@ class MissingCapability(Forbidden):
 
 def of(user: User) -> frozenset[str]:
     """All capabilities of the user's current roles; none when not active. One query, then remembered."""
-    if not user.is_active:
+    if user.status != User.Status.ACTIVE:
         return frozenset()
     if user.known_capabilities is None:
         roles = RoleGrant.objects.filter(user=user, revoked_at=None).values_list("role", flat=True)
