@@ -29,6 +29,7 @@ def blotter(request: HttpRequest) -> HttpResponse:
     template = "rfq/list.html#live" if http.is_poll(request) else "rfq/list.html"
     context = {
         "room": "rfqs",
+        "live_rfqs": counts.live,
         "page": page,
         "criteria": criteria,
         "tabs": _tabs(request, criteria, counts),

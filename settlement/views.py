@@ -27,6 +27,7 @@ def settlements(request: HttpRequest) -> HttpResponse:
     template = "settlement/list.html#live" if http.is_poll(request) else "settlement/list.html"
     context = {
         "room": "settlements",
+        "open_settlements": counts.of(queries.OPEN_STATES),
         "page": page,
         "criteria": criteria,
         "tabs": _tabs(request, criteria, counts),

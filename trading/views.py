@@ -55,6 +55,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     template = "trading/dashboard.html#live" if http.is_poll(request) else "trading/dashboard.html"
     context = {
         "room": "dashboard",
+        "live_rfqs": live.live,
+        "open_settlements": counts.of(settlement.queries.OPEN_STATES),
         "figures": _figures(live, counts, day),
         "day": day,
         "series": _series(day),

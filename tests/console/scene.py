@@ -8,7 +8,7 @@ without the operations: what pages show does not depend on how it came about.
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import cycle
+from itertools import count, cycle
 
 from django.db import transaction
 
@@ -24,6 +24,7 @@ PASSWORD = "correct horse battery staple"
 TOTP_KEY = b"12345678901234567890"
 ADDRESS = "0x9fB29AAc15b9A4B7F17c3385939b007540f4d791"
 Status = Settlement.Status
+_numbers = count(1)
 
 
 @dataclass
@@ -35,7 +36,9 @@ class Scene:
 
 
 def person(username: str, *roles: str, counterparty: Counterparty | None = None, language: str = "en") -> User:
-    """An active login with these roles and the password `PASSWORD`."""
+    """An active login with these roles and the password `PASSWORD`; the one that has the name already, if any."""
+    if known := User.objects.filter(username=username).first():
+        return known
     user = User(username=username, counterparty=counterparty, language=language)
     user.person = Person.objects.create(full_name=username.title())
     user.set_password(PASSWORD)
@@ -71,24 +74,28 @@ def market() -> Pair:
     return pair
 
 
-def build(count: int = 8) -> Scene:
-    """Make `count` RFQs and about as many settlements, in all the states there are."""
+def build(rfqs: int = 8) -> Scene:
+    """Make `rfqs` RFQs and about as many settlements, in all the states there are."""
     pair = market()
     now = clock.now()
-    client = Counterparty.objects.create(name="Pars Export Co.", kind="client")
-    lps = [Counterparty.objects.create(name=name, kind="lp") for name in ("Meridian Liquidity", "Northwind Markets")]
+    client, _made = Counterparty.objects.get_or_create(name="Pars Export Co.", kind="client")
+    names = ("Meridian Liquidity", "Northwind Markets")
+    lps = [Counterparty.objects.get_or_create(name=name, kind="lp")[0] for name in names]
     open_counterparty_accounts(client, [pair.quote_asset])
     trader = person("tara", Role.TRADER, counterparty=client)
     dealers = [person(name, Role.LP, counterparty=lp) for name, lp in zip(("leo", "mina"), lps, strict=True)]
-    address = PayoutAddress.objects.create(
-        counterparty=client, chain="simulated", address=ADDRESS, approved_at=now, usable_from=now
+    address, _made = PayoutAddress.objects.get_or_create(
+        counterparty=client,
+        chain="simulated",
+        address=ADDRESS,
+        defaults={"approved_at": now, "usable_from": now},
     )
     states = cycle(["open", "filled", "quoted", "filled", "expired", "filled", "cancelled", "filled"])
-    endings = cycle([Status.SETTLED, Status.FLAGGED_OFF, Status.PAYING, Status.BLOCKED, Status.AWAITING_APPROVAL])
+    endings = cycle([Status.FLAGGED_OFF, Status.SETTLED, Status.BLOCKED, Status.PAYING, Status.AWAITING_APPROVAL])
     scene = Scene([], [])
-    for number, status in zip(range(count), states, strict=False):
-        at = now - timedelta(minutes=3 * (count - number))
-        rfq = _rfq(pair, client, trader, number, at, address)
+    for number, status in zip(range(rfqs), states, strict=False):
+        at = now - timedelta(minutes=3 * (rfqs - number))
+        rfq = _rfq(pair, trader, number=number, at=at, address=address)
         scene.rfqs.append(rfq)
         quotes = [] if status == "open" else [_quote(rfq, user, number, at) for user in dealers]
         if quotes:
@@ -103,13 +110,14 @@ def build(count: int = 8) -> Scene:
     return scene
 
 
-def _rfq(pair: Pair, client: Counterparty, trader: User, number: int, at: datetime, address: PayoutAddress) -> Rfq:
+def _rfq(pair: Pair, trader: User, *, number: int, at: datetime, address: PayoutAddress) -> Rfq:
+    client = address.counterparty
     side = "sell" if number % 4 == 1 else "buy"
     in_base = number % 2 == 0
     rfq = Rfq.objects.create(
         counterparty=client,
         requested_by=trader,
-        client_rfq_id=f"scene-{number}-{client.pk}",
+        client_rfq_id=f"scene-{next(_numbers)}",
         pair=pair,
         side=side,
         base_amount=Decimal("12500.5") + number if in_base else None,
@@ -133,7 +141,7 @@ def _quote(rfq: Rfq, dealer: User, number: int, at: datetime) -> Quote:
         rfq=rfq,
         lp=lp,
         quoted_by=dealer,
-        idempotency_key=f"scene-{number}-{lp.pk}",
+        idempotency_key=f"scene-{next(_numbers)}",
         price=price,
         all_in_price=price + Decimal("0.0023"),
         base_amount=base,

@@ -1,0 +1,210 @@
+"""Dashboard, blotter, settlements: what they show, how they page, how much they ask of the database."""
+
+import re
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from rfq import queries as rfq_queries
+from settlement import queries as settlement_queries
+from tests.console import scene
+from users.models import AuditEvent
+
+POLL = {"HX-Request": "true"}
+BUDGET = {"/": 11, "/rfqs/": 8, "/settlements/": 8}  # four of them say who it is
+
+
+def text(answer: Any) -> str:
+    page: str = answer.content.decode()
+    return page
+
+
+def poll_url(page: str) -> str:
+    found = re.search(r'data-poll hx-get="([^"]+)"', page)
+    assert found is not None
+    return found[1].replace("&amp;", "&")
+
+
+@pytest.mark.parametrize("room", BUDGET)
+def test_rooms_cost_the_same_queries_for_few_and_many_rows(console: Client, room: str) -> None:
+    counts = []
+    for rows in (2, 30):
+        scene.build(rows)
+        console.get(room)
+        with CaptureQueriesContext(connection) as asked:
+            console.get(room)
+        counts.append(len(asked))
+
+    assert counts[0] == counts[1] <= BUDGET[room]
+
+
+@pytest.mark.parametrize("room", ["/", "/rfqs/", "/settlements/"])
+def test_polls_are_empty_until_something_changes(console: Client, room: str) -> None:
+    built = scene.build(4)
+    url = poll_url(text(console.get(room)))
+
+    unchanged = console.get(url, headers=POLL)
+    built.rfqs[0].move("cancelled", at=built.rfqs[0].updated_at)
+    built.settlements[0].move("cancelled", at=built.settlements[0].updated_at)
+    changed = console.get(url, headers=POLL)
+
+    assert (unchanged.status_code, unchanged.content) == (204, b"")
+    assert changed.status_code == 200
+    assert "<html" not in text(changed)
+    assert poll_url(text(changed)) != url
+
+
+@pytest.mark.parametrize("room", ["/", "/rfqs/", "/settlements/"])
+def test_empty_desk_says_so(console: Client, room: str) -> None:
+    page = text(console.get(room))
+
+    assert "No RFQs" in page or "No settlements here." in page
+
+
+def test_live_regions_hold_no_forms(console: Client) -> None:
+    scene.build(8)
+    for room in ("/", "/rfqs/", "/settlements/"):
+        fragment = text(console.get(f"{room}?v=old", headers=POLL))
+        assert "<form" not in fragment
+        assert "<input" not in fragment
+
+
+def test_each_figure_counts_what_its_link_lists(console: Client) -> None:
+    scene.build(16)
+    page = text(console.get("/"))
+    figures = re.findall(r'id="figure-(\w+)" href="([^"]+)".*?class="v"><bdi[^>]*>([\d,.]+)<', page)
+
+    assert len(figures) == 6
+    for name, url, value in figures[:4]:
+        listed = text(console.get(url))
+        assert len(re.findall(r"<tr data-row", listed)) == int(value), name
+
+
+def test_blotter_filters_by_state_side_and_search(console: Client) -> None:
+    built = scene.build(8)
+    first = built.rfqs[0]
+
+    by_state = text(console.get("/rfqs/?state=filled"))
+    by_side = text(console.get("/rfqs/?side=sell"))
+    by_ref = text(console.get(f"/rfqs/?q={first.ref.lower()}"))
+    by_client = text(console.get("/rfqs/?q=pars"))
+    nothing = text(console.get("/rfqs/?q=nobody"))
+
+    assert by_state.count("<tr data-row") == 4
+    assert by_side.count("<tr data-row") == 2
+    assert by_ref.count("<tr data-row") == 1
+    assert by_client.count("<tr data-row") == 8
+    assert "No RFQs here." in nothing
+    assert "Clear the filter" in nothing
+
+
+def test_filters_nobody_knows_are_ignored(console: Client) -> None:
+    scene.build(2)
+
+    for query in ("state=%00", "side=up", "before=RFQ-NONE", "state=' or 1=1"):
+        assert console.get(f"/rfqs/?{query}").status_code == 200
+        assert console.get(f"/settlements/?{query}").status_code == 200
+
+
+def test_older_pages_follow_by_key_without_gaps(console: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    built = scene.build(7)
+    monkeypatch.setattr(rfq_queries.page, "__kwdefaults__", {"size": 3})
+    seen: list[str] = []
+    url = "/rfqs/"
+    while url:
+        page = text(console.get(url))
+        seen += re.findall(r'id="row-(RFQ-\w+)"', page)
+        older = re.search(r'href="([^"]+)" rel="next"', page)
+        url = older[1].replace("&amp;", "&") if older else ""
+
+    assert seen == [rfq.ref for rfq in reversed(built.rfqs)]
+
+
+def test_settlements_show_reason_amounts_and_the_sum_of_the_page(console: Client) -> None:
+    built = scene.build(16)
+    page = text(console.get("/settlements/"))
+    whole = settlement_queries.page(settlement_queries.Criteria(), now=built.rfqs[0].created_at)
+
+    assert "Automatic settlement is off" in page
+    assert "The wallet has no gas for the fee." in page
+    assert f"{whole.total:,.6f}".partition(".")[0] in page
+    assert f"{scene.ADDRESS[:6]}…{scene.ADDRESS[-4:]}" in page
+
+
+def test_settlement_page_shows_steps_payment_entries_and_events(console: Client) -> None:
+    built = scene.build(8)
+    settled = next(item for item in built.settlements if item.status == "settled")
+    page = text(console.get(f"/settlements/{settled.ref}/"))
+
+    for words in ("Approved", "Settled", "bank:EUR", "settlement.opened", settled.trade_ref, "UTC"):
+        assert words in page
+
+
+def test_rfq_page_shows_quotes_fill_and_timeline(console: Client) -> None:
+    built = scene.build(2)
+    filled = next(rfq for rfq in built.rfqs if rfq.status == "filled")
+    page = text(console.get(f"/rfqs/{filled.ref}/"))
+
+    for words in ("Meridian Liquidity", "Northwind Markets", "FIL-", "STL-", "rfq.created", "quote.accepted"):
+        assert words in page
+
+
+@pytest.mark.parametrize("path", ["/rfqs/RFQ-NONE/", "/settlements/STL-NONE/"])
+def test_refs_nobody_knows_are_not_found(console: Client, path: str) -> None:
+    assert console.get(path).status_code == 404
+
+
+def test_search_goes_to_what_a_ref_names(console: Client) -> None:
+    built = scene.build(8)
+    settlement = built.settlements[0]
+    filled = next(rfq for rfq in built.rfqs if rfq.status == "filled")
+
+    assert console.get(f"/search/?q={filled.ref.lower()}").url == f"/rfqs/{filled.ref}/"
+    assert console.get(f"/search/?q= {settlement.ref} ").url == f"/settlements/{settlement.ref}/"
+    assert console.get(f"/search/?q={filled.quotes.first().ref}").url == f"/rfqs/{filled.ref}/"
+    assert console.get("/search/?q=pars%20export").url == "/rfqs/?q=pars+export"
+    assert console.get("/search/?q=").url == "/rfqs/"
+
+
+def test_names_and_reasons_are_escaped(console: Client) -> None:
+    built = scene.build(2)
+    evil = "<script>alert(1)</script>"
+    client = built.rfqs[0].counterparty
+    client.name = evil
+    client.save()
+    AuditEvent.objects.create(
+        at=built.rfqs[0].created_at,
+        name="rfq.noted",
+        actor_name=evil,
+        subject_type="rfq",
+        subject_ref=built.rfqs[0].ref,
+        reason=evil,
+    )
+
+    for path in ("/", "/rfqs/", f"/rfqs/{built.rfqs[0].ref}/"):
+        assert evil not in text(console.get(path))
+
+
+def test_unknown_addresses_get_a_page_in_the_look(console: Client) -> None:
+    answer = console.get("/no/such/room/")
+
+    assert answer.status_code == 404
+    assert "There is nothing at this address" in text(answer)
+
+
+def test_a_broken_page_says_that_nothing_is_confirmed(console: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_down(**_facts: object) -> None:
+        message = "out of order"
+        raise RuntimeError(message)
+
+    console.raise_request_exception = False
+    monkeypatch.setattr(rfq_queries, "live_counts", break_down)
+
+    answer = console.get("/")
+
+    assert answer.status_code == 500
+    assert "Nothing is confirmed" in text(answer)
+    assert answer.headers["X-Request-ID"] in text(answer)
