@@ -7,7 +7,9 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from telegram import Bot
 from telegram.request import HTTPXRequest
@@ -38,6 +40,13 @@ class Sandbox:
         # Plain http: no certificates to load.
         requests = [HTTPXRequest(httpx_kwargs={"verify": False}) for _ in range(2)]
         return Bot(token, base_url=f"{self.url}/bot", request=requests[0], get_updates_request=requests[1])
+
+
+def bot_api(sandbox: Sandbox, method: str, **data: object) -> Any:
+    """Call the Bot API by plain HTTP."""
+    answer = httpx.post(f"{sandbox.url}/bot{TOKEN}/{method}", json=data, timeout=20).json()
+    assert answer["ok"], answer
+    return answer["result"]
 
 
 class Running:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -22,7 +23,8 @@ def with_bot(sandbox: Sandbox, act: Callable[[Bot], Awaitable[Any]], token: str 
         async with sandbox.bot(token) as bot:
             return await act(bot)
 
-    return asyncio.run(main())
+    with ThreadPoolExecutor(1) as thread:  # a browser of other tests may keep a loop in this one
+        return thread.submit(lambda: asyncio.run(main())).result()
 
 
 def keyboard(*labels: str) -> InlineKeyboardMarkup:

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
 
-from tests.sandbox.conftest import KEY, LEO, TOKEN, Sandbox, free_port
+from tests.sandbox.conftest import KEY, LEO, Sandbox, bot_api, free_port
 from trading.sandbox import market
 from trading.sandbox.telegram.client import SandboxClient
 from trading.sandbox.telegram.server import ConfigurationError
@@ -25,15 +24,9 @@ def short_polls(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(market, "POLL_SECONDS", 0.5)
 
 
-def call(sandbox: Sandbox, method: str, **data: object) -> Any:
-    answer = httpx.post(f"{sandbox.url}/bot{TOKEN}/{method}", json=data, timeout=20).json()
-    assert answer["ok"], answer
-    return answer["result"]
-
-
 def say(sandbox: Sandbox, chat_id: int, text: str, *buttons: str) -> Any:
     rows = [[{"text": label, "callback_data": label} for label in buttons]] if buttons else []
-    return call(sandbox, "sendMessage", chat_id=chat_id, text=text, reply_markup={"inline_keyboard": rows})
+    return bot_api(sandbox, "sendMessage", chat_id=chat_id, text=text, reply_markup={"inline_keyboard": rows})
 
 
 @contextmanager
@@ -107,8 +100,10 @@ def test_an_lp_answers_a_card_once_and_again_when_its_quote_ran_out(sandbox: San
     with at_work(actor):
         card = say(sandbox, LEO, CARD)
         (quote,) = said_by(sandbox, LEO, 1)
-        call(sandbox, "editMessageText", chat_id=LEO, message_id=card["message_id"], text=CARD + "\nYour quote: 0.92")
-        call(
+        bot_api(
+            sandbox, "editMessageText", chat_id=LEO, message_id=card["message_id"], text=CARD + "\nYour quote: 0.92"
+        )
+        bot_api(
             sandbox,
             "editMessageText",
             chat_id=LEO,
@@ -153,7 +148,7 @@ def test_a_trader_asks_accepts_and_confirms(sandbox: Sandbox) -> None:
         asked = said_by(sandbox, FELIX, 1)[0]
         card = say(sandbox, FELIX, "RFQ-7KQ2 quoted", "Accept 0.9213", "Cancel")
         accept = _press(sandbox, 0)
-        call(
+        bot_api(
             sandbox,
             "editMessageText",
             chat_id=FELIX,
@@ -171,7 +166,7 @@ def test_a_trader_asks_accepts_and_confirms(sandbox: Sandbox) -> None:
 def _press(sandbox: Sandbox, index: int) -> Any:
     deadline = time.monotonic() + 10
     while True:
-        updates = call(sandbox, "getUpdates", timeout=1)
+        updates = bot_api(sandbox, "getUpdates", timeout=1)
         presses = [update["callback_query"] for update in updates if "callback_query" in update]
         if len(presses) > index:
             return presses[index]
