@@ -6,7 +6,7 @@ BIN := .venv/bin
 WITH_ENV := $(PYTHON) -m trading.sandbox.localenv
 # The same, with the tests' PostgreSQL.
 WITH_DATABASE := $(PYTHON) -m trading.sandbox.postgres
-PYTEST := $(BIN)/pytest
+PYTEST := $(PYTHON) -m pytest
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url
 MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
 

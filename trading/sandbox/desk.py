@@ -262,7 +262,7 @@ def _fault_of(page: str) -> str | None:
         answer = httpx.get(page, timeout=5)
     except httpx.HTTPError as error:
         return str(error) or type(error).__name__
-    return None if answer.is_success else f"answers {answer.status_code}"
+    return None if answer.is_success else f"answers {answer.status_code}: {answer.text[:200]}"
 
 
 def _reason_in(log: Path) -> str:
