@@ -28,7 +28,7 @@ end $$;
 create function desk_only_changes() returns trigger language plpgsql
     set search_path = pg_catalog, public, pg_temp as $$
 begin
-    if (to_jsonb(old) - tg_argv) is distinct from (to_jsonb(new) - tg_argv) then
+    if (to_jsonb(old) - coalesce(tg_argv, '{}')) is distinct from (to_jsonb(new) - coalesce(tg_argv, '{}')) then
         raise exception '% may only change %', tg_table_name, array_to_string(tg_argv, ', ')
             using errcode = '42501';
     end if;
