@@ -33,7 +33,7 @@ check: lint types contracts docs-lint test ## the whole gate: lint, types, contr
 lint: setup ## ruff, templates, migrations, deploy settings, vendored files, shell scripts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	@git ls-files -z --cached --others --exclude-standard 'templates/*.html' 'trading/*.html' | xargs -0 -r $(BIN)/djade --target-version 6.0 --check
+	@git ls-files -z --cached --others --exclude-standard 'templates/*.html' 'trading/*.html' | xargs -0 -r $(BIN)/djade --target-version 6.1 --check
 	$(WITH_DATABASE) $(PYTHON) manage.py makemigrations --check --dry-run
 	DESK_ENV=production DESK_URL=https://desk.example ALLOWED_HOSTS=desk.example $(WITH_DATABASE) $(PYTHON) manage.py check --deploy --fail-level WARNING
 	$(PYTHON) bin/vendor
@@ -43,7 +43,7 @@ lint: setup ## ruff, templates, migrations, deploy settings, vendored files, she
 format: setup ## put Python and templates into their format
 	$(BIN)/ruff check --fix-only .
 	$(BIN)/ruff format .
-	@git ls-files -z --cached --others --exclude-standard 'templates/*.html' 'trading/*.html' | xargs -0 -r $(BIN)/djade --target-version 6.0
+	@git ls-files -z --cached --others --exclude-standard 'templates/*.html' 'trading/*.html' | xargs -0 -r $(BIN)/djade --target-version 6.1
 
 types: setup ## mypy, strict
 	$(WITH_ENV) $(BIN)/mypy .
