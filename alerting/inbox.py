@@ -23,7 +23,7 @@ class Outgoing:
     user_id: int | None = None
 
 
-class Unready(Exception):  # noqa: N818 - a condition, not a fault of the update
+class Unready(Exception):
     """The handler cannot work right now (the network is away); the update keeps its place and its attempts."""
 
 

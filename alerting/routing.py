@@ -114,8 +114,10 @@ def watchers(subject: str) -> Iterator[Reader]:
 
 
 def _rfq_created(routing: Routing) -> Iterator[OutboundMessage]:
+    """The dealers' cards; the client's too, unless the request came by Telegram: then the answer to it holds one."""
     rfq = Rfq.objects.select_related("requested_by").get(ref=routing.event.subject_ref)
-    for reader in [*readers([rfq.requested_by]), *dealers()]:
+    told = [] if routing.event.request_id.startswith("tg:") else readers([rfq.requested_by])
+    for reader in [*told, *dealers()]:
         yield routing.card(reader, rfq.ref)
 
 

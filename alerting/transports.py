@@ -10,39 +10,16 @@ from datetime import timedelta
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.conf import settings
 from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import ParseMode
 from telegram.error import BadRequest, Forbidden, InvalidToken, RetryAfter, TelegramError
-from telegram.request import HTTPXRequest
 
 from alerting.outcomes import Gone, Later, Outcome, Refused, Sent, Unreachable
-
-CONNECTIONS = 8
-CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
+from alerting.telegram import new_bot
 
 type Buttons = list[list[tuple[str, str]]]
 
 _bots: WeakKeyDictionary[asyncio.AbstractEventLoop, Bot] = WeakKeyDictionary()
-
-
-def new_bot(*, poll_seconds: float = 0.0) -> Bot:
-    """Make a client of the configured Bot API; one that polls has a connection for that alone."""
-    request = HTTPXRequest(
-        connection_pool_size=CONNECTIONS,
-        connect_timeout=CONNECT_SECONDS,
-        read_timeout=ANSWER_SECONDS,
-        pool_timeout=ANSWER_SECONDS,
-    )
-    polling = HTTPXRequest(
-        connection_pool_size=1, connect_timeout=CONNECT_SECONDS, read_timeout=poll_seconds + ANSWER_SECONDS
-    )
-    return Bot(
-        settings.TELEGRAM_BOT_TOKEN,
-        base_url=f"{settings.TELEGRAM_API_URL}/bot",
-        request=request,
-        get_updates_request=polling,
-    )
 
 
 async def send(chat_id: int, text: str, buttons: Buttons) -> Outcome:

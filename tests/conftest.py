@@ -62,6 +62,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
         with connections["owner"].cursor() as cursor:
             cursor.execute(RESET)
         connections["owner"].close()
+        connections.settings["default"]["CONN_MAX_AGE"] = 0  # the workers' threads end with every test
     yield
     with django_db_blocker.unblock():
         connections["default"].close()

@@ -11,7 +11,6 @@ from contextvars import ContextVar
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.conf import settings
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from telegram import Chat, ChatMember, Update
@@ -29,6 +28,7 @@ from telegram.ext import (
 
 from alerting import operations
 from alerting.inbox import Outgoing, Payload, Unready
+from alerting.telegram import new_bot
 from rfq import bot as rfq_bot
 from rfq import cards
 from trading.bot import gateway
@@ -115,8 +115,8 @@ async def _application() -> DeskApplication:
 
 
 def _build() -> DeskApplication:
-    builder = ApplicationBuilder().application_class(DeskApplication).token(settings.TELEGRAM_BOT_TOKEN)
-    application = builder.base_url(f"{settings.TELEGRAM_API_URL}/bot").updater(None).job_queue(None).build()
+    builder = ApplicationBuilder().application_class(DeskApplication).bot(new_bot())
+    application = builder.updater(None).job_queue(None).build()
     for name, handler in COMMANDS.items():
         application.add_handler(CommandHandler(name, _commands(handler), filters=filters.UpdateType.MESSAGE))
     application.add_handler(CallbackQueryHandler(_buttons))

@@ -20,7 +20,7 @@ from telegram import Bot, BotCommand
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from alerting import operations
-from alerting.transports import new_bot
+from alerting.telegram import new_bot
 from trading.bot.application import ALLOWED_UPDATES, MENU
 from trading.lib import clock, threads
 
@@ -63,7 +63,6 @@ class Poller:
         """Fetch, store, acknowledge, again and again."""
         async with new_bot(poll_seconds=POLL_SECONDS) as bot:
             await _announce(bot)
-            self._well(f"the bot @{bot.username} listens")
             wait = 0
             while True:
                 updates = await bot.get_updates(
@@ -76,14 +75,16 @@ class Poller:
                     await threads.run(operations.store_updates, updates=raw, now=now)
                     self._offset = updates[-1].update_id + 1
                 await threads.run(operations.beat, name=HEARTBEAT, now=now)
-                self._well("")
+                if not wait:
+                    self._well(bot.username)
                 wait = POLL_SECONDS
 
-    def _well(self, greeting: str) -> None:
+    def _well(self, name: str) -> None:
+        """Say that polling works (again)."""
         if self._complaint:
             log.info("the bot is back")
-        elif greeting:
-            log.info(greeting)
+        else:
+            log.info("the bot @%s listens", name)
         self._pause, self._complaint = FIRST_PAUSE, ""
 
     async def _rest(self, complaint: str) -> None:

@@ -1,11 +1,13 @@
 """What handlers answer, as messages for the outbox; refusals as sentences."""
 
 import html
+from decimal import Decimal
 
-from django.utils.translation import gettext as _
+from django.utils.translation import get_language
 
 from alerting.inbox import Outgoing
 from alerting.models import OutboundMessage
+from trading.lib import numbers
 from trading.lib.chat import BotUpdate, Reply
 from trading.lib.errors import DeskError
 from users.models import User
@@ -33,7 +35,16 @@ def outgoing(reply: Reply, heard: BotUpdate, reader: User | None) -> list[Outgoi
 
 def refusal(error: DeskError, heard: BotUpdate, card: str = "") -> Reply:
     """Say why not: above the button that was pressed (its card is refreshed), else as a message."""
-    sentence = error.sentence or _("The desk could not do this.")
+    sentence = _sentence(error)
     if heard.callback_id:
         return Reply(toast=sentence, is_alert=True, card=card)
     return Reply(text=html.escape(sentence, quote=False))
+
+
+def _sentence(error: DeskError) -> str:
+    """The refusal with its amounts written as the reader writes them."""
+    language = get_language()
+    for name, fact in error.facts.items():
+        if isinstance(fact, Decimal) and fact.is_finite():
+            error.facts[name] = numbers.isolate(numbers.format_price(fact, 0, language), language)
+    return error.sentence

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from argparse import ArgumentParser
+from importlib import import_module
 from typing import Any
 
 import psycopg
@@ -36,6 +37,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         queues = [name.strip() for name in options["queues"].split(",") if name.strip()]
+        import_module("trading.bot.application")  # seconds of imports that the first message need not wait for
         await_database()
         outcome = asyncio.run(work(queues, options["concurrency"]))
         if outcome:
@@ -58,9 +60,9 @@ def await_database() -> None:
 
 
 async def work(queues: list[str], concurrency: int) -> str:
-    """Work on these queues (none: on all) until told to stop. Returns why it ended by itself, empty when it was told to."""
-    # Not the library's own command: that one swaps the connector of the whole process, and jobs deferred
-    # by operations would escape their transactions.
+    """Work on these queues (none: all) until told to stop. Returns why it ended by itself, else nothing."""
+    # Not the library's own command: it swaps the whole process's connector, and the jobs deferred by
+    # operations would escape their transactions.
     connector = app.connector
     assert isinstance(connector, DjangoConnector)  # noqa: S101 - how Django's app is made
     async with app.with_connector(connector.get_worker_connector()).open_async() as worker_app:

@@ -1,0 +1,37 @@
+"""Clients of the configured Bot API."""
+
+import ssl
+from functools import cache
+
+from django.conf import settings
+from telegram import Bot
+from telegram.request import HTTPXRequest
+
+CONNECTIONS = 8
+CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
+
+
+def new_bot(*, poll_seconds: float = 0.0) -> Bot:
+    """Make a client of the configured Bot API; its polls may take so long and have a connection of their own."""
+    return Bot(
+        settings.TELEGRAM_BOT_TOKEN,
+        base_url=f"{settings.TELEGRAM_API_URL}/bot",
+        request=_request(CONNECTIONS, ANSWER_SECONDS),
+        get_updates_request=_request(1, poll_seconds + ANSWER_SECONDS),
+    )
+
+
+def _request(connections: int, seconds: float) -> HTTPXRequest:
+    return HTTPXRequest(
+        connection_pool_size=connections,
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=seconds,
+        pool_timeout=ANSWER_SECONDS,
+        httpx_kwargs={"verify": _certificates()},
+    )
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """The system's certificates, read once: reading them takes longer than most calls."""
+    return ssl.create_default_context()

@@ -1,0 +1,5 @@
+"""The same desk and Telegram as the bot's tests."""
+
+from tests.bot.conftest import scene, telegram, telegram_port, worker
+
+__all__ = ["scene", "telegram", "telegram_port", "worker"]

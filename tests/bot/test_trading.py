@@ -1,0 +1,167 @@
+"""A whole trade in Telegram, and what each side gets to see of it."""
+
+import json
+
+from rfq.models import Fill, Rfq
+from tests.bot.scene import LEO, MINA, TARA, Scene, buttons, ref_of, token_of
+
+
+def asked(scene: Scene) -> str:
+    scene.say(TARA, "/rfq buy 10000 EUR")
+    return ref_of(scene.card(TARA))
+
+
+def quoted(scene: Scene) -> str:
+    ref = asked(scene)
+    scene.say(LEO, f"/quote {ref} 0.9213")
+    return ref
+
+
+def test_request_is_echoed_and_shown_on_a_card_to_client_and_lps(scene: Scene) -> None:
+    echo, card = scene.say(TARA, "/rfq buy 10000 EUR")
+
+    assert "you buy USDT for 10,000.00 EUR, USDT/EUR" in echo["text"]
+    assert buttons(card) == ["Cancel"]
+    ref = ref_of(card)
+    assert ref in echo["text"]
+    for dealer in (LEO, MINA):
+        text = scene.card(dealer)["text"]
+        assert f"Reply: /quote {ref} <price>" in text
+        assert "You sell USDT: 10,000.00 EUR, USDT/EUR" in text
+
+
+def test_quote_puts_the_all_in_price_on_the_client_card_by_an_edit(scene: Scene) -> None:
+    asked(scene)
+    before = scene.card(TARA)["message_id"]
+
+    scene.say(LEO, f"/quote {ref_of(scene.card(TARA))} 0.9213")
+
+    card = scene.card(TARA)
+    assert card["message_id"] == before
+    assert buttons(card) == ["Accept 0.9232", "Cancel"]  # 0.9213 and 20 bps, up to a tick
+    assert "0.9213" not in card["text"]
+    assert "Your quote: 0.9213" in scene.card(LEO)["text"]
+
+
+def test_accept_shows_full_terms_and_back_returns(scene: Scene) -> None:
+    quoted(scene)
+    scene.press(TARA, scene.card(TARA), "Accept")
+    confirm = scene.card(TARA)
+
+    assert buttons(confirm) == ["Confirm: buy 10,831.889081 USDT", "Back"]
+    for words in ("0.9232", "10,000.00 EUR", scene.market.address.address, "Network fee", "Firm until"):
+        assert words in confirm["text"]
+    assert Fill.objects.count() == 0
+
+    scene.press(TARA, confirm, "Back")
+    assert buttons(scene.card(TARA))[0].startswith("Accept")
+
+
+def test_confirm_trades_closes_the_cards_and_ends_in_a_receipt(scene: Scene) -> None:
+    ref = quoted(scene)
+    scene.say(MINA, f"/quote {ref} 0.9214")
+    scene.press(TARA, scene.card(TARA), "Accept")
+
+    scene.press(TARA, scene.card(TARA), "Confirm")
+
+    card, fill = scene.card(TARA), Fill.objects.get()
+    assert "Traded" in card["text"]
+    assert fill.ref in card["text"]
+    assert buttons(card) == []
+    assert buttons(scene.card(LEO)) == []
+    scene.until(lambda: "Receipt" in scene.screen(TARA)[-1]["text"])
+    receipt = scene.screen(TARA)[-1]["text"]
+    transaction = fill.settlement.transfers.get().attempts.get().tx_hash
+    for words in (
+        fill.settlement.ref,
+        "You bought 10,831.889081 USDT",
+        "0.9232",
+        scene.market.address.address,
+        transaction,
+    ):
+        assert words in receipt
+    scene.until(lambda: "Settled" in scene.screen(LEO)[-1]["text"])
+    assert any("You sell 10,831.889081 USDT at 0.9213" in m["text"] for m in scene.screen(LEO))
+    assert "Your 0.9214 was the cover" in scene.card(MINA)["text"]
+    assert len(scene.screen(MINA)) == 1  # its card, and nothing of the others' trade
+
+
+def test_lp_gets_no_byte_of_the_client_nor_of_other_lps(scene: Scene) -> None:
+    ref = quoted(scene)
+    scene.say(MINA, f"/quote {ref} 0.9214")
+    scene.press(TARA, scene.card(TARA), "Accept")
+    scene.press(TARA, scene.card(TARA), "Confirm")
+    scene.until(lambda: "Settled" in scene.screen(LEO)[-1]["text"])
+
+    client, tara = scene.market.client, scene.market.tara
+    for dealer, other in ((LEO, scene.market.northwind), (MINA, scene.market.meridian)):
+        seen = json.dumps(scene.client.changes(dealer), ensure_ascii=False)
+        for secret in (
+            client.name,
+            client.ref,
+            tara.username,
+            str(TARA),
+            other.name,
+            "0.9232",
+            scene.market.address.address,
+        ):
+            assert secret not in seen
+    assert "0.9214" not in json.dumps(scene.client.changes(LEO))
+    assert "0.9213" not in json.dumps(scene.client.changes(MINA))
+    assert scene.market.meridian.name not in json.dumps(scene.client.changes(TARA))
+
+
+def test_cancel_button_and_command_close_the_cards(scene: Scene) -> None:
+    asked(scene)
+    scene.press(TARA, scene.card(TARA), "Cancel")
+
+    assert "Cancelled" in scene.card(TARA)["text"]
+    assert buttons(scene.card(TARA)) == []
+    assert "Closed" in scene.card(LEO)["text"]
+
+    ref = asked(scene)
+    scene.say(TARA, f"/cancel {ref.lower()}")
+    assert Rfq.objects.get(ref=ref).status == "cancelled"
+
+
+def test_lp_pulls_by_command_and_by_button(scene: Scene) -> None:
+    ref = quoted(scene)
+    scene.say(LEO, f"/pull {ref}")
+    assert buttons(scene.card(TARA)) == ["Cancel"]
+    assert "no live quote" in scene.card(LEO)["text"]
+
+    scene.say(LEO, f"/quote {ref} 0.9220")
+    scene.press(LEO, scene.card(LEO), "Pull")
+    assert buttons(scene.card(TARA)) == ["Cancel"]
+
+
+def test_accept_of_a_quote_that_went_away_says_so(scene: Scene) -> None:
+    ref = quoted(scene)
+    old = scene.card(TARA)
+    token = token_of(old, "Accept")
+    scene.say(LEO, f"/pull {ref}")
+
+    assert "changed meanwhile" in scene.forge(TARA, old, token)
+
+
+def test_quote_under_review_that_goes_away_leaves_the_best_with_a_note(scene: Scene) -> None:
+    ref = quoted(scene)
+    scene.press(TARA, scene.card(TARA), "Accept")
+    scene.say(MINA, f"/quote {ref} 0.9300")
+    assert buttons(scene.card(TARA))[0].startswith("Confirm")  # firm: a newcomer does not disturb
+
+    scene.say(LEO, f"/pull {ref}")
+
+    card = scene.card(TARA)
+    assert "The quote you were looking at is gone" in card["text"]
+    assert buttons(card)[0] == "Accept 0.9319"
+
+
+def test_lists_show_what_stands(scene: Scene) -> None:
+    ref = quoted(scene)
+
+    assert f"{ref} · buy 10,000.00 EUR · USDT/EUR · Quoted" in scene.say(TARA, "/orders")[-1]["text"]
+    assert f"{ref} · 10,000.00 EUR · USDT/EUR · 0.9232" in scene.say(TARA, "/quotes")[-1]["text"]
+    assert f"{ref} · you sell 10,000.00 EUR · USDT/EUR · your quote 0.9213" in scene.say(LEO, "/open")[-1]["text"]
+    assert f"{ref} · you sell 10,000.00 EUR · USDT/EUR" in scene.say(MINA, "/open")[-1]["text"]
+    assert "0.9213" not in scene.say(MINA, "/open")[-1]["text"]
