@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import Aggregate, Count, DateTimeField, DecimalField, F, Func, Prefetch, Q, QuerySet, Sum, Value
 from django.db.models.functions import Abs
@@ -158,7 +159,9 @@ def today(*, now: datetime) -> Day:
     fills = Fill.objects.filter(filled_at__gte=midnight).annotate(spread=spread)
     measures = {"volume": Sum("base_amount"), "number": Count("pk"), "median": Median("spread")}
     at_bucket = DateBin(Value(BUCKET), F("filled_at"), Value(midnight))
-    traded = {row["at"]: row for row in fills.values(at=at_bucket).annotate(**measures).order_by("at")}
+    traded: dict[datetime, dict[str, Any]] = {
+        row["at"]: {**row} for row in fills.values(at=at_bucket).annotate(**measures).order_by("at")
+    }
     whole = fills.aggregate(**measures)
     buckets = []
     at = midnight

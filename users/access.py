@@ -38,10 +38,10 @@ def console[**P](capability: str) -> Callable[[View[P]], View[P]]:
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            if not _is_let_in(request):
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            user = _let_in(request)
+            if user is None:
                 return seal_off(turn_away(request))
-            user = request.user
             capabilities.require(user, capability)
             return seal_off(view(request, *args, **kwargs))
 
@@ -79,14 +79,14 @@ def turn_away(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=401)
 
 
-def _is_let_in(request: HttpRequest) -> bool:
+def _let_in(request: HttpRequest) -> User | None:
     user = request.user
     if not is_verified(user):
-        return False
+        return None
     if not user.is_staff or not _keep_alive(request):
         logout(request)
-        return False
-    return True
+        return None
+    return user
 
 
 def _keep_alive(request: HttpRequest) -> bool:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django import forms
-from django.forms.utils import ErrorList
+from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 TOKEN_LENGTH = 6
@@ -13,8 +13,8 @@ DIGITS = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩", "012345678901
 class ConsoleForm(forms.Form):
     """A form in the console's look: marked errors, no inline anything, secrets cleared."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, label_suffix="", error_class=ErrorList, **kwargs)
+    def __init__(self, data: QueryDict | None = None) -> None:
+        super().__init__(data, label_suffix="")
         for name, field in self.fields.items():
             css = "in otp" if name == "otp_token" else "in"
             field.widget.attrs.setdefault("class", css)

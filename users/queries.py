@@ -16,7 +16,8 @@ def events_about(refs: Sequence[str]) -> list[AuditEvent]:
 
 def confirmed_totp(user: User) -> TotpDevice | None:
     """Find the user's confirmed authenticator, if one was enrolled."""
-    return TotpDevice.objects.filter(user=user, confirmed=True).first()
+    device: TotpDevice | None = TotpDevice.objects.filter(user=user, confirmed=True).first()
+    return device
 
 
 def user_of_telegram(telegram_id: int) -> User:

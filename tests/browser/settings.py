@@ -1,7 +1,8 @@
 """The real settings, with built static files of this test run."""
 
 import os
+from pathlib import Path
 
 from trading.settings import *  # noqa: F403
 
-STATIC_ROOT = os.environ["TEST_STATIC_ROOT"]
+STATIC_ROOT = Path(os.environ["TEST_STATIC_ROOT"])

@@ -51,7 +51,9 @@ def person(username: str, *roles: str, counterparty: Counterparty | None = None,
 
 def authenticator(user: User) -> TotpDevice:
     """A confirmed authenticator app with the secret `TOTP_KEY`."""
-    return TotpDevice.objects.create(user=user, name="authenticator", confirmed=True, secret=encrypt(TOTP_KEY))
+    device = TotpDevice(user=user, name="authenticator", confirmed=True, secret=encrypt(TOTP_KEY))
+    device.save()
+    return device
 
 
 def market() -> Pair:

@@ -162,11 +162,14 @@ def test_search_goes_to_what_a_ref_names(console: Client) -> None:
     settlement = built.settlements[0]
     filled = next(rfq for rfq in built.rfqs if rfq.status == "filled")
 
-    assert console.get(f"/search/?q={filled.ref.lower()}").url == f"/rfqs/{filled.ref}/"
-    assert console.get(f"/search/?q= {settlement.ref} ").url == f"/settlements/{settlement.ref}/"
-    assert console.get(f"/search/?q={filled.quotes.first().ref}").url == f"/rfqs/{filled.ref}/"
-    assert console.get("/search/?q=pars%20export").url == "/rfqs/?q=pars+export"
-    assert console.get("/search/?q=").url == "/rfqs/"
+    assert console.get(f"/search/?q={filled.ref.lower()}").headers["Location"] == f"/rfqs/{filled.ref}/"
+    assert console.get(f"/search/?q= {settlement.ref} ").headers["Location"] == f"/settlements/{settlement.ref}/"
+    assert (
+        console.get(f"/search/?q={filled.quotes.get(status='traded').ref}").headers["Location"]
+        == f"/rfqs/{filled.ref}/"
+    )
+    assert console.get("/search/?q=pars%20export").headers["Location"] == "/rfqs/?q=pars+export"
+    assert console.get("/search/?q=").headers["Location"] == "/rfqs/"
 
 
 def test_names_and_reasons_are_escaped(console: Client) -> None:

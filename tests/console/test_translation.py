@@ -22,7 +22,7 @@ def persian() -> dict[str, list[str]]:
         ids = message.id if isinstance(message.id, tuple) else (message.id,)
         strings = message.string if isinstance(message.string, tuple) else (message.string,)
         if ids[0] and not message.fuzzy:
-            found[ids[0]] = [string or "" for string in strings]
+            found[str(ids[0])] = [str(string or "") for string in strings]
     return found
 
 
