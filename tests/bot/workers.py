@@ -14,7 +14,8 @@ BUSY = """
         where status = 'doing' or status = 'todo' and (scheduled_at is null or scheduled_at <= now())
             and not exists (
                 select from procrastinate_jobs first
-                where first.lock = job.lock and first.id < job.id and first.status = 'todo' and first.scheduled_at > now()
+                where first.lock = job.lock and first.id < job.id
+                    and first.status = 'todo' and first.scheduled_at > now()
             )
     )
 """
