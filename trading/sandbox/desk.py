@@ -23,7 +23,7 @@ from trading.sandbox.supervise import Program, State, Supervisor
 
 RUN, LOG = LOCAL / "run", LOCAL / "log"
 DESK_PORT, TELEGRAM_PORT = 9090, 9091
-READY_SECONDS = 90
+READY_SECONDS = 120
 OPEN = "The desk is open."
 LOOK_SECONDS = 1.0
 

@@ -20,7 +20,7 @@ from trading.sandbox.telegram.client import SandboxClient, SandboxError
 
 LOG_FILE = LOCAL / "log" / "smoke.log"
 DESK_LOG = LOCAL / "log" / "smoke-desk.log"
-START_SECONDS = 120
+START_SECONDS = 180
 QUOTE_SECONDS = 30
 SETTLE_SECONDS = 30
 STOP_SECONDS = 60
