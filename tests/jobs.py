@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -23,3 +24,15 @@ def names(**filters: Any) -> list[str]:
     """The jobs that wait, oldest first."""
     waiting = ProcrastinateJob.objects.filter(status="todo", **filters)
     return list(waiting.order_by("pk").values_list("task_name", flat=True))
+
+
+def hurry() -> None:
+    """Make every waiting job due now, whenever it was to start."""
+    with connection.cursor() as cursor:
+        cursor.execute("update procrastinate_jobs set scheduled_at = null where status = 'todo'")
+
+
+def clear() -> None:
+    """Forget the jobs that wait."""
+    with connection.cursor() as cursor:
+        cursor.execute("delete from procrastinate_jobs where status = 'todo'")

@@ -1,0 +1,80 @@
+"""Real threads with real connections of their own, each closed at the end."""
+
+import threading
+from collections.abc import Callable, Sequence
+from time import sleep
+
+import pytest
+from django.db import connections
+
+from tests.probes import sql
+
+
+class Running[R]:
+    """A function in a thread."""
+
+    def __init__(self, function: Callable[[], R]) -> None:
+        self._function = function
+        self._outcome: R | None = None
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self._thread.is_alive()
+
+    def result(self, timeout: float = 30) -> R:
+        """Wait for its end; what it returned, or raise what it raised."""
+        self._join(timeout)
+        if self._error:
+            raise self._error
+        return self._outcome  # type: ignore[return-value]
+
+    def outcome(self, timeout: float = 30) -> R | Exception:
+        """Wait for its end; what it returned or raised."""
+        self._join(timeout)
+        return self._error or self._outcome  # type: ignore[return-value]
+
+    def _join(self, timeout: float) -> None:
+        self._thread.join(timeout)
+        assert not self._thread.is_alive(), "the thread hangs"
+
+    def _run(self) -> None:
+        try:
+            self._outcome = self._function()
+        except Exception as error:  # noqa: BLE001 - the test looks at it
+            self._error = error
+        finally:
+            connections.close_all()
+
+
+def in_thread[R](function: Callable[[], R]) -> Running[R]:
+    """Start a function in a thread with a connection of its own."""
+    return Running(function)
+
+
+def at_once[R](functions: Sequence[Callable[[], R]]) -> list[R | Exception]:
+    """Run all at the same instant, each with its connection already open; what each returned or raised."""
+    start = threading.Barrier(len(functions))
+
+    def ready(function: Callable[[], R]) -> Callable[[], R]:
+        def run() -> R:
+            connections["default"].ensure_connection()
+            start.wait(30)
+            return function()
+
+        return run
+
+    running = [in_thread(ready(function)) for function in functions]
+    return [thread.outcome(60) for thread in running]
+
+
+def wait_for_a_waiter() -> None:
+    """Return when some connection waits for a lock that another one holds."""
+    for _ in range(500):
+        if sql("select exists (select from pg_locks where not granted)"):
+            return
+        sleep(0.01)
+    pytest.fail("nobody waits for a lock")
