@@ -10,6 +10,7 @@ from collections.abc import Callable
 from decimal import Decimal
 
 from django.conf import settings
+from waffle.models import Switch
 
 from rfq import operations as rfq_operations
 from rfq.models import Pair, TradingTerms
@@ -24,7 +25,6 @@ from trading.sandbox.people import Part
 from users import operations as user_operations
 from users.models import Counterparty, Role, TelegramLink, TotpDevice, User
 from users.operations import NewUser
-from waffle.models import Switch
 
 type Say = Callable[[str], None]
 
