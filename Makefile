@@ -11,7 +11,7 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-ha
 MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-only check lint format types contracts docs-lint smoke locks ci clean setup
+.PHONY: help run test test-only check lint format types contracts docs-lint smoke screenshots locks ci clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ $(MARKDOWNLINT): package.json package-lock.json
 
 smoke: setup ## start everything, sign in with a one-time code, trade once, stop; logged
 	@$(PYTHON) -m trading.sandbox.tether -- $(PYTHON) manage.py smoke
+
+screenshots: setup ## take the documents' pictures from the running desk
+	@CHROMIUM="$$(bin/browser)" $(PYTHON) bin/screenshots
 
 locks: setup ## compile the hashed locks anew; UPGRADE=1 takes newer versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/prod.txt
