@@ -15,6 +15,7 @@ log = logging.getLogger("desk.bot")
 
 class Command(BaseCommand):
     help = "Fetch Telegram updates by long polling and store them; the worker handles them."
+    requires_system_checks = ()  # some ask the database, which may be away for now
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         if not settings.TELEGRAM_BOT_TOKEN:
