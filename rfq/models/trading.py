@@ -123,8 +123,9 @@ class Quote(StateMachine):
             models.UniqueConstraint(fields=["rfq", "lp"], condition=Q(status="active"), name="quote_one_active"),
             models.UniqueConstraint(fields=["rfq"], condition=Q(status="traded"), name="quote_one_traded"),
             models.CheckConstraint(
-                condition=Q(price__gt=0, all_in_price__gt=0)
-                & Q(base_amount__gt=0, quote_amount__gt=0, lp_quote_amount__gt=0),
+                condition=Q(
+                    price__gt=0, all_in_price__gt=0, base_amount__gt=0, quote_amount__gt=0, lp_quote_amount__gt=0
+                ),
                 name="quote_positive",
             ),
         ]
