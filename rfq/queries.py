@@ -189,7 +189,7 @@ def _found(criteria: Criteria) -> QuerySet[Rfq]:
         found = found.filter(side=criteria.side)
     if text := criteria.text.strip():
         clients = Counterparty.objects.filter(name__icontains=text).values("pk")
-        found = found.filter(Q(ref__istartswith=text) | Q(counterparty__in=clients))
+        found = found.filter(Q(ref__startswith=text.upper()) | Q(counterparty__in=clients))
     return found
 
 

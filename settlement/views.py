@@ -44,7 +44,7 @@ def settlement(request: HttpRequest, ref: str) -> HttpResponse:
     """Show one settlement: terms, steps, payments, ledger entries, audit events."""
     now = clock.now()
     detail = queries.detail(ref)
-    events = events_about([ref, *(transfer.ref for transfer in detail.transfers)])
+    events = events_about([ref, detail.settlement.trade_ref, *(transfer.ref for transfer in detail.transfers)])
     payments = [(payment.ref, payment.updated_at, payment.confirmations) for payment in detail.transfers]
     version = http.fingerprint(detail.settlement.updated_at, payments, len(events), len(detail.entries), now=now)
     if http.is_unchanged(request, version):

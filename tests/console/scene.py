@@ -197,7 +197,7 @@ def _settlement(rfq: Rfq, quote: Quote, ending: str, at: datetime) -> Settlement
         price=quote.all_in_price,
         destination=rfq.destination,
         status=ending if ending in born else Status.APPROVED,
-        reason="flag_off" if ending == Status.FLAGGED_OFF else "",
+        reason="auto_settlement_off" if ending == Status.FLAGGED_OFF else "",
         created_at=at,
         updated_at=at,
     )
@@ -205,7 +205,7 @@ def _settlement(rfq: Rfq, quote: Quote, ending: str, at: datetime) -> Settlement
         legs = pair_of("bank:EUR", "suspense:EUR", int(quote.quote_amount * 100))
         post(Posting(f"scene:{settlement.ref}", "settlement", settlement.ref, legs))
     if ending == Status.BLOCKED:
-        settlement.move(ending, at=at, reason="no_gas", detail="The wallet has no gas for the fee.")
+        settlement.move(ending, at=at, reason="wallet_low")
     elif ending == Status.SETTLED and settlement.side == "sell":
         settlement.move(ending, at=at, settled_at=at)
     elif ending in {Status.PAYING, Status.SETTLED} and settlement.side == "buy":

@@ -129,7 +129,7 @@ def test_settlements_show_reason_amounts_and_the_sum_of_the_page(console: Client
     whole = settlement_queries.page(settlement_queries.Criteria(), now=built.rfqs[0].created_at)
 
     assert "Automatic settlement is off" in page
-    assert "The wallet has no gas for the fee." in page
+    assert "The wallet has too little" in page
     assert f"{whole.total:,.6f}".partition(".")[0] in page
     assert f"{scene.ADDRESS[:6]}…{scene.ADDRESS[-4:]}" in page
 
@@ -211,3 +211,18 @@ def test_a_broken_page_says_that_nothing_is_confirmed(console: Client, monkeypat
     assert answer.status_code == 500
     assert "Nothing is confirmed" in text(answer)
     assert answer.headers["X-Request-ID"] in text(answer)
+
+
+def test_settlements_are_found_by_ref_client_trade_and_address(console: Client) -> None:
+    built = scene.build(8)
+    first = built.settlements[0]
+
+    for wanted, rows in [
+        (first.ref.lower(), 1),
+        (first.trade_ref, 1),
+        ("pars export", 4),
+        (scene.ADDRESS.lower(), 2),
+        ("nobody", 0),
+    ]:
+        page = text(console.get("/settlements/", {"q": wanted}))
+        assert page.count("<tr data-row") == rows, wanted

@@ -60,9 +60,25 @@ LOOKS: dict[str, dict[str, Look]] = {
 
 
 REASONS: dict[str, str | Promise] = {
-    "flag_off": _("Automatic settlement is off"),
+    "auto_settlement_off": _("Automatic settlement is off"),
     "above_threshold": _("At or above the release threshold"),
     "not_covered": _("Waiting for the client's funds"),
+    "covered": _("The client's funds are reserved"),
+    "signed": _("The payment is signed"),
+    "delivered": _("Both sides are delivered"),
+    "mended": _("Can be paid again"),
+    "address_not_usable": _("No usable address"),
+    "no_wallet": _("No wallet can pay it"),
+    "wallet_low": _("The wallet has too little"),
+    "signed_bytes_differ": _("The signed bytes pay something else"),
+    "node_refused": _("The node refused the transaction"),
+    "chain_shows_another_payment": _("The chain shows another payment"),
+    "accepted": _("The node took it"),
+    "known": _("The node knew it already"),
+    "unknown": _("No clear answer; the chain is being asked"),
+    "mined": _("In a block"),
+    "final": _("Deep enough to be final"),
+    "reorg": _("The chain was reorganised"),
 }
 
 
