@@ -54,17 +54,28 @@ def static_files(django_test_environment: None) -> None:
     call_command("collectstatic", interactive=False, verbosity=0)
 
 
+# A worker's threads end some time after it; a session of theirs would keep the database from going.
+LEFT_BEHIND = """
+select pg_terminate_backend(pid) from pg_stat_activity
+where datname = current_database() and usename = current_user and pid <> pg_backend_pid()
+"""
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
     """Make the test database as the owner and work in it as the runtime role."""
     with django_db_blocker.unblock():
-        made = setup_databases(0, False, aliases={"default": False, "owner": False}, serialized_aliases=set())
+        made = setup_databases(
+            0, interactive=False, aliases={"default": False, "owner": False}, serialized_aliases=set()
+        )
         with connections["owner"].cursor() as cursor:
             cursor.execute(RESET)
         connections["owner"].close()
         connections.settings["default"]["CONN_MAX_AGE"] = 0  # the workers' threads end with every test
     yield
     with django_db_blocker.unblock():
+        with connection.cursor() as cursor:
+            cursor.execute(LEFT_BEHIND)
         connections["default"].close()
         teardown_databases(made, 0)
 

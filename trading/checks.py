@@ -9,8 +9,8 @@ from django.core import checks
 
 def register() -> None:
     """Make Django run them."""
-    checks.register(two_roles, checks.Tags.database, deploy=True)
-    checks.register(telegram, deploy=True)
+    checks.register(two_roles, checks.Tags.security, deploy=True)
+    checks.register(telegram, checks.Tags.security, deploy=True)
 
 
 def two_roles(**_kwargs: Any) -> Sequence[checks.CheckMessage]:

@@ -29,8 +29,9 @@ class RequestIdMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """Run the request under its id."""
-        given = request.headers.get("X-Request-ID", "")
+        given = request.META.get("HTTP_X_REQUEST_ID", "")
         request_id = given if GIVEN_ID.fullmatch(given) else new_ref("REQ")
+        request.META["HTTP_X_REQUEST_ID"] = request_id  # where the request logger looks for it
         request.request_id = request_id  # type: ignore[attr-defined]
         with (
             context.origin(request_id, request.META.get("REMOTE_ADDR") or None),

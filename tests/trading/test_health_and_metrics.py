@@ -1,6 +1,5 @@
 """Health and metrics over HTTP."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -51,12 +50,12 @@ def test_health_names_the_version_and_what_is_wrong(client: Client, db: None) ->
 
 
 @pytest.fixture
-def samples(client: Client, beating: None) -> Iterator[dict[str, float]]:
+def samples(client: Client, beating: None) -> dict[str, float]:
     market = factories.market()
     factories.fill(market)
     factories.rfq(market)
     text = client.get("/metrics").content.decode()
-    yield {
+    return {
         f"{sample.name}{sorted(sample.labels.items())}": sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
