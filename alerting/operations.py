@@ -12,6 +12,7 @@ from users.models import TelegramLink
 MAX_ATTEMPTS = 3
 RETRY_SECONDS = (0.5, 2.0)
 LONGEST_ERROR = 300
+KEPT_FOR = timedelta(days=30)
 
 _Inbound, _Outbound = InboundUpdate.Status, OutboundMessage.Status
 
@@ -156,6 +157,15 @@ def resume_chats(*, updates: Iterable[int], messages: Iterable[int]) -> None:
         handle_later(chat_id)
     for chat_id in messages:
         deliver_later(chat_id)
+
+
+@operation
+def forget_old(*, now: datetime) -> None:
+    """Forget what was heard and said long ago; trades and their evidence are kept elsewhere, for ever."""
+    before = now - KEPT_FOR
+    InboundUpdate.objects.filter(received_at__lt=before).exclude(status=_Inbound.WAITING).delete()
+    OutboundMessage.objects.filter(created_at__lt=before).exclude(status=_Outbound.WAITING).delete()
+    LiveCard.objects.filter(closed_at__lt=before).delete()
 
 
 def _close_chat(chat_id: int, now: datetime) -> None:

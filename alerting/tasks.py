@@ -161,3 +161,10 @@ def resume(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the t
     updates, messages = queries.forgotten_chats(now=clock.now(), patience=LOST_AFTER)
     if updates or messages:
         operations.resume_chats(updates=updates, messages=messages)
+
+
+@app.periodic(cron="17 3 * * *")
+@app.task(name="alerting.forget_old", queue="messages", lock="alerting.forget_old")
+def forget_old(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every night: forget what was heard and said long ago."""
+    operations.forget_old(now=clock.now())

@@ -195,5 +195,16 @@ def test_forgotten_chat_gets_its_job_back(db: None, heard: list[int]) -> None:
     assert jobs.names() == ["alerting.handle_chat"]
 
 
+def test_what_was_heard_and_said_is_forgotten_after_a_month(db: None, heard: list[int]) -> None:
+    operations.store_updates(updates=[raw(1), raw(2)], now=clock.now() - timedelta(days=31))
+    store(raw(3))
+    handle()
+    store(raw(4))
+
+    operations.forget_old(now=clock.now())
+
+    assert set(InboundUpdate.objects.values_list("update_id", flat=True)) == {3, 4}
+
+
 def test_every_command_in_the_menu_has_a_handler() -> None:
     assert set(application.MENU) <= set(application.COMMANDS)
