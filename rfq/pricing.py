@@ -6,12 +6,14 @@ except the mark-up's own, which is to the nearest step; what is left over is the
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 from rfq.models.trading import Side
 from trading.lib.money import USDT, Unit, round_down, round_half_even, round_up
 
 BPS = Decimal(10_000)
+LARGEST = Decimal(10) ** 15
+EXACT = 60  # digits: no product of an amount and a price is rounded before it is rounded on purpose
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +46,18 @@ def all_in(price: Decimal, *, side: str, markup_bps: Decimal, tick: Decimal) -> 
 
 def deal(wanted: Wanted, *, price: Decimal, markup_bps: Decimal, tick: Decimal, fiat: Unit) -> Deal | None:
     """
-    The amounts at this price; nothing when they come to nothing (a price or amount too small).
+    The amounts at this price; nothing when they come to nothing, or to more than can be booked.
     """
-    client_price = all_in(price, side=wanted.side, markup_bps=markup_bps, tick=tick)
-    if client_price <= 0:
-        return None
-    base, quote = _amounts(wanted, client_price, fiat)
-    lp_quote = round_half_even(base * price, fiat.step)
-    if min(base, quote, lp_quote) <= 0:
-        return None
-    markup = round_half_even(base * abs(client_price - price), fiat.step)
-    return Deal(price, client_price, base, quote, lp_quote, markup)
+    with localcontext(prec=EXACT):
+        client_price = all_in(price, side=wanted.side, markup_bps=markup_bps, tick=tick)
+        if client_price <= 0:
+            return None
+        base, quote = _amounts(wanted, client_price, fiat)
+        lp_quote = round_half_even(base * price, fiat.step)
+        if min(base, quote, lp_quote) <= 0 or max(base, quote, lp_quote) >= LARGEST:
+            return None
+        markup = round_half_even(base * abs(client_price - price), fiat.step)
+        return Deal(price, client_price, base, quote, lp_quote, markup)
 
 
 def _amounts(wanted: Wanted, price: Decimal, fiat: Unit) -> tuple[Decimal, Decimal]:

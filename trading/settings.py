@@ -175,6 +175,7 @@ PROMETHEUS_EXPORT_MIGRATIONS = False
 
 # --- logs -----------------------------------------------------------------------------------
 
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # ours: RequestIdMiddleware sets it before
 LOG_FORMAT = env.choice("LOG_FORMAT", {"json", "console"}, "console" if IS_SANDBOX else "json")
 LOGGING: dict[str, Any] = {
     "version": 1,

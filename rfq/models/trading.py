@@ -61,6 +61,7 @@ class Rfq(StateMachine):
         indexes = [
             models.Index(fields=["status", "expires_at"], name="rfq_due"),
             models.Index(fields=["counterparty", "-id"], name="rfq_client"),
+            models.Index(fields=["status", "-id"], name="rfq_status"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["counterparty", "client_rfq_id"], name="rfq_client_id_once"),
@@ -155,7 +156,10 @@ class Fill(models.Model):
     filled_at = models.DateTimeField()
 
     class Meta:
-        indexes = [models.Index(fields=["client", "filled_at"], name="fill_client_day")]
+        indexes = [
+            models.Index(fields=["client", "filled_at"], name="fill_client_day"),
+            models.Index(fields=["filled_at"], name="fill_day"),
+        ]
         constraints = [models.UniqueConstraint(fields=["client", "idempotency_key"], name="fill_key_once")]
 
     def __str__(self) -> str:

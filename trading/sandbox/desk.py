@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from trading.sandbox.postgres import Cluster, desk_cluster, wait_ready
 from trading.sandbox.supervise import Program, State, Supervisor
 
 RUN, LOG = LOCAL / "run", LOCAL / "log"
+COUNTERS = RUN / "counters"  # what the web processes count together, since this start
 DESK_PORT, TELEGRAM_PORT = 9090, 9091
 READY_SECONDS = 120
 OPEN = "The desk is open."
@@ -58,6 +60,8 @@ class Desk:
         if self.in_sandbox:
             _require_port(_port(self.environment["SANDBOX_TELEGRAM_URL"]), "SANDBOX_TELEGRAM_PORT", "the chat page")
         database = self._database()
+        shutil.rmtree(COUNTERS, ignore_errors=True)
+        COUNTERS.mkdir()
         self.supervisor = Supervisor(RUN, LOG, [*database, *self._programs()])
         self.supervisor.start(self.environment)
         self.supervisor.launch(*(program.name for program in database))
@@ -131,6 +135,7 @@ class Desk:
             *(sys.executable, "-m", "gunicorn", "trading.wsgi", "--bind", bind, "--no-control-socket"),
             *("--workers", "2", "--worker-class", "gthread", "--threads", "4"),
             *("--graceful-timeout", "5", "--access-logfile", "-"),
+            *("--env", f"PROMETHEUS_MULTIPROC_DIR={COUNTERS}"),
         )
         stand_ins = [
             Program(name="telegram", command=(*manage, "sandbox", "telegram"), priority=10),
@@ -232,6 +237,7 @@ def environment() -> dict[str, str]:
     """What the programs see: the environment, desk.env beneath it, and the ports that were asked for."""
     made = {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "trading.settings"}
     localenv.load(made)
+    made.setdefault("DESK_REVISION", _revision())
     if port := os.environ.get("DESK_PORT"):
         made["DESK_URL"] = f"http://localhost:{port}"
     if port := os.environ.get("SANDBOX_TELEGRAM_PORT"):
@@ -242,6 +248,17 @@ def environment() -> dict[str, str]:
     made.pop("DATABASE_OWNER_URL", None)
     made.pop("DATABASE_OWNER_URL_FILE", None)
     return made
+
+
+def _revision() -> str:
+    """Which commit this checkout is at, where git can tell."""
+    try:
+        told = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return told.stdout.strip()
 
 
 def _port(url: str) -> int:
