@@ -1,13 +1,12 @@
 """Accepting over many real connections: one trade at most, deadlines by the database's clock, no deadlock."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from rfq import operations
 from rfq.errors import DailyLimit, QuoteExpired, QuoteGone, RfqOver
@@ -18,12 +17,12 @@ from settlement import tasks
 from settlement.ledger import InsufficientBalance
 from settlement.models import Balance, Entry, Settlement, Transfer
 from tests import factories
-from tests.concurrency.threads import at_once, in_thread, wait_for_a_waiter
+from tests.concurrency.threads import at_once, in_thread, locked, wait_for_a_waiter
 from tests.factories import Market
 from tests.probes import sql
 from trading.lib import clock
 from trading.lib.errors import DeskError
-from users.models import Counterparty, User
+from users.models import User
 
 
 @pytest.fixture
@@ -64,14 +63,6 @@ def test_same_accept_from_ten_connections_is_the_same_fill(market: Market) -> No
 
 
 # --- a quote that expires while its accept waits ---------------------------------------------
-
-
-@contextmanager
-def locked(row: Counterparty | Rfq | Quote) -> Iterator[None]:
-    """Hold the row as somebody else until the end of the block."""
-    with transaction.atomic():
-        type(row)._default_manager.select_for_update(of=("self",)).get(pk=row.pk)
-        yield
 
 
 @pytest.mark.parametrize("held", ["counterparty", "rfq", "quote"])

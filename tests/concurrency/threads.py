@@ -1,11 +1,13 @@
 """Real threads with real connections of their own, each closed at the end."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from time import sleep
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
+from django.db.models import Model
 
 from tests.probes import sql
 
@@ -78,3 +80,11 @@ def wait_for_a_waiter() -> None:
             return
         sleep(0.01)
     pytest.fail("nobody waits for a lock")
+
+
+@contextmanager
+def locked(row: Model) -> Iterator[None]:
+    """Hold the row's lock, as somebody else would, until the end of the block."""
+    with transaction.atomic():
+        type(row)._default_manager.select_for_update(of=("self",)).get(pk=row.pk)
+        yield
