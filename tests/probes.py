@@ -8,7 +8,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 
-def sql(statement: str, *parameters: object) -> Any:
+def sql(statement: str, *parameters: Any) -> Any:
     """Run one statement as the runtime role; the first column of the first row it returns."""
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters or None)

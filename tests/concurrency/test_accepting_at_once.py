@@ -169,7 +169,7 @@ def test_one_balance_covers_only_so_many_accepts(db: None) -> None:
     assert codes(outcomes) == ["Fill"] * 3 + ["insufficient_balance"] * 5
     assert any(isinstance(outcome, InsufficientBalance) for outcome in outcomes)
     balance = Balance.objects.get(account__counterparty=market.client, account__asset="EUR")
-    assert (balance.posted, balance.held) == (3_500_000, 3_000_000)
+    assert (balance.posted, balance.held) == (Decimal(3_500_000), Decimal(3_000_000))
 
 
 def test_settlement_claimed_by_eight_is_signed_once(market: Market) -> None:
@@ -178,8 +178,7 @@ def test_settlement_claimed_by_eight_is_signed_once(market: Market) -> None:
 
     outcomes = at_once([pay] * 8)
 
-    assert {outcome.status for outcome in outcomes if isinstance(outcome, Settlement)} == {"paying"}
-    assert len(outcomes) == 8
+    assert [getattr(outcome, "status", outcome) for outcome in outcomes] == ["paying"] * 8
     transfer = Transfer.objects.get()
     market.wallet.refresh_from_db()
     assert (transfer.nonce, market.wallet.next_nonce, transfer.attempts.count()) == (0, 1, 1)
@@ -227,9 +226,9 @@ def desk_day(market: Market, number: int) -> None:
         rfq = factories.rfq(market, side=side, amount="1000", to_balance=number % 3 == 0)
         quote = factories.quote(rfq, dealer, f"0.92{number % 10}")
         acts: list[Callable[[], object]] = [
-            lambda quote=quote: factories.accept(quote, market.tara),
-            lambda rfq=rfq, dealer=dealer: operations.pull_quote(rfq_ref=rfq.ref, actor=dealer, now=clock.now()),
-            lambda rfq=rfq: operations.cancel_rfq(rfq_ref=rfq.ref, actor=market.tara, now=clock.now()),
+            partial(factories.accept, quote, market.tara),
+            partial(operations.pull_quote, rfq_ref=rfq.ref, actor=dealer, now=clock.now()),
+            partial(operations.cancel_rfq, rfq_ref=rfq.ref, actor=market.tara, now=clock.now()),
             lambda: operations.expire_due(now=clock.now()),
             pay_some,
             lambda: settlement_operations.resume_blocked(now=clock.now()),

@@ -57,12 +57,12 @@ def in_thread[R](function: Callable[[], R]) -> Running[R]:
     return Running(function)
 
 
-def at_once[R](functions: Sequence[Callable[[], R]]) -> list[R | Exception]:
+def at_once(functions: Sequence[Callable[[], object]]) -> list[object]:
     """Run all at the same instant, each with its connection already open; what each returned or raised."""
     start = threading.Barrier(len(functions))
 
-    def ready(function: Callable[[], R]) -> Callable[[], R]:
-        def run() -> R:
+    def ready(function: Callable[[], object]) -> Callable[[], object]:
+        def run() -> object:
             connections["default"].ensure_connection()
             start.wait(30)
             return function()

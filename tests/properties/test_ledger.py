@@ -106,7 +106,7 @@ class Books(RuleBasedStateMachine):
     def cache_is_the_sum_and_the_model(self) -> None:
         for unit in UNITS:
             balance = Balance.objects.select_related("account").get(account__code=self.account(unit))
-            assert (balance.posted, balance.held) == self.known[unit.code]
+            assert (int(balance.posted), int(balance.held)) == self.known[unit.code]
             sums = {
                 row["layer"]: -row["total"]
                 for row in balance.account.entries.values("layer").annotate(total=Sum("amount")).order_by()

@@ -54,7 +54,7 @@ def test_quote_fixes_price_and_amounts(market: Market, rfq: Rfq) -> None:
     quote = submit(rfq, market.leo)
 
     assert (quote.status, quote.all_in_price) == ("active", Decimal("0.9219"))
-    assert (quote.base_amount, quote.quote_amount) == (Decimal("10847.163466"), 10_000)
+    assert (quote.base_amount, quote.quote_amount) == (Decimal("10847.163466"), Decimal(10_000))
     assert (quote.lp_quote_amount, quote.markup_amount) == (Decimal("9979.39"), Decimal("20.61"))
     assert status(rfq) == "quoted"
     event = AuditEvent.objects.get(name="quote.submitted")

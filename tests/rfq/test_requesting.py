@@ -44,8 +44,8 @@ def ask(actor: User, **changes: object) -> Rfq:
 def test_rfq_keeps_what_was_asked_and_on_which_terms(market: Market) -> None:
     rfq = ask(market.tara)
 
-    assert (rfq.status, rfq.side, rfq.base_amount, rfq.quote_amount) == ("open", "buy", None, 10_000)
-    assert (rfq.counterparty, rfq.requested_by, rfq.markup_bps) == (market.client, market.tara, 20)
+    assert (rfq.status, rfq.side, rfq.base_amount, rfq.quote_amount) == ("open", "buy", None, Decimal(10_000))
+    assert (rfq.counterparty, rfq.requested_by, rfq.markup_bps) == (market.client, market.tara, Decimal(20))
     assert rfq.destination == market.address
     assert rfq.expires_at - rfq.created_at == timedelta(seconds=300)
     event = AuditEvent.objects.get(name="rfq.created")

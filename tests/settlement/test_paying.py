@@ -93,9 +93,9 @@ def test_buy_is_paid_on_chain_and_settled(market: Market, run_money: RunMoney) -
     settlement = Settlement.objects.get(pk=fill.settlement_id)
     assert steps(settlement) == ["approved", "paying", "settled"]
     transfer = Transfer.objects.get()
-    assert (transfer.status, transfer.amount_minor, transfer.nonce) == ("final", 10_847_163_466, 0)
+    assert (transfer.status, transfer.amount_minor, transfer.nonce) == ("final", Decimal(10_847_163_466), 0)
     on_chain = SimulatedTransaction.objects.get()
-    assert (on_chain.to_address, on_chain.amount_minor) == (market.address.address, 10_847_163_466)
+    assert (on_chain.to_address, on_chain.amount_minor) == (market.address.address, Decimal(10_847_163_466))
     assert changed(market) == {
         "client:EUR": 1_000_000,  # pays 10,000.00
         "lp:EUR": -997_939,  # is owed 10,847.163466 at 0.92
@@ -142,18 +142,31 @@ def test_sell_credits_fiat_and_takes_the_usdt(market: Market, run_money: RunMone
     assert_books_are_right()
 
 
-def test_rounding_has_a_leg_of_its_own(market: Market, run_money: RunMoney) -> None:
-    rfq = factories.rfq(market, side="buy", amount="111.111111", unit="USDT")
+def test_rounding_has_a_leg_of_its_own_when_the_client_buys(market: Market, run_money: RunMoney) -> None:
+    rfq = factories.rfq(market, side="buy", amount="100.1", unit="USDT", to_balance=True)
     factories.accept(factories.quote(rfq, market.leo, "0.9213"), market.tara)
 
     run_money()
 
     moved = changed(market)
-    assert moved["client:EUR"] == 10_258  # 111.111111 * 0.9232 = 102.577778, up
-    assert moved["lp:EUR"] == -10_237  # 111.111111 * 0.9213 = 102.366667, to the nearest
-    assert moved["revenue:EUR"] == -21  # 111.111111 * 0.0019 = 0.211111
-    assert moved.get("rounding:EUR", 0) == 0
-    assert moved["client:EUR"] + moved["lp:EUR"] + moved["revenue:EUR"] == 0
+    assert moved["client:EUR"] == 9_242  # 100.1 * 0.9232 = 92.41232, up
+    assert moved["lp:EUR"] == -9_222  # 100.1 * 0.9213 = 92.22213, to the nearest
+    assert moved["revenue:EUR"] == -19  # 100.1 * 0.0019 = 0.19019, to the nearest
+    assert moved["rounding:EUR"] == -1
+    assert_books_are_right()
+
+
+def test_rounding_has_a_leg_of_its_own_when_the_client_sells(market: Market, run_money: RunMoney) -> None:
+    rfq = factories.rfq(market, side="sell", amount="100.01", unit="USDT")
+    factories.accept(factories.quote(rfq, market.leo, "0.9213"), market.tara)
+
+    run_money()
+
+    moved = changed(market)
+    assert moved["client:EUR"] == -9_194  # 100.01 * 0.9194 = 91.949194, down
+    assert moved["lp:EUR"] == 9_214  # 100.01 * 0.9213 = 92.139213, to the nearest
+    assert moved["revenue:EUR"] == -19  # 100.01 * 0.0019 = 0.190019, to the nearest
+    assert moved["rounding:EUR"] == -1
     assert_books_are_right()
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 import structlog
+from django.http import HttpRequest, HttpResponse
 from django.test import Client
 
 from users import context
@@ -12,7 +13,7 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """What a view sees of the request it serves."""
     found: dict[str, object] = {}
 
-    def view(_request: object) -> object:
+    def view(_request: HttpRequest) -> HttpResponse:
         found.update(structlog.contextvars.get_contextvars(), origin=context.current())
         return original(_request)
 

@@ -64,7 +64,7 @@ class Money:
 
     def __post_init__(self) -> None:
         if not isinstance(self.amount, Decimal):
-            raise TypeError(f"Money takes a Decimal, not {type(self.amount).__name__}")  # type: ignore[unreachable]
+            raise TypeError(f"Money takes a Decimal, not {type(self.amount).__name__}")
         if self.amount != self.amount.quantize(self.unit.step):
             raise InexactAmount(amount=self.amount, unit=self.unit.code)
 
