@@ -15,8 +15,8 @@ class DatabaseClock(Func):
     """
     The database's wall clock at the instant the row is looked at.
 
-    Not `Now()`: that is the start of the transaction, and a deadline that passed while the
-    transaction waited for a lock would look as if it had not.
+    Not `Now()`, the start of the statement (nor SQL's `now()`, the start of the transaction): a
+    deadline that passed while it waited for a lock would look as if it had not.
     """
 
     function = "clock_timestamp"

@@ -1,0 +1,150 @@
+"""Whatever clients and LPs do in whatever order: one fill per RFQ at most, none of a quote that had expired."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+from django.db.models import Count, F, Sum
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from rfq import operations
+from rfq.models import Fill, Quote, Rfq
+from settlement import operations as settlement_operations
+from settlement import tasks
+from settlement.models import Balance, Entry, Settlement
+from tests import factories
+from tests.factories import Market
+from trading.lib import clock
+from trading.lib.errors import DeskError
+
+BOUNDED = settings(
+    max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck), database=None
+)
+choices = st.integers(min_value=0, max_value=1000)
+sides = st.sampled_from(["buy", "sell"])
+
+
+class Desk(RuleBasedStateMachine):
+    """One client, two LPs. A market per run; RFQs of earlier runs are not looked at."""
+
+    market: Market
+
+    @initialize(funds=st.sampled_from(["1000", "30000"]))
+    def open(self, funds: str) -> None:
+        client = factories.counterparty()
+        assets = [self.market.usdt, self.market.eur]
+        settlement_operations.open_accounts(assets=assets, counterparties=[client])
+        operations.set_terms(
+            counterparty=client, pair=self.market.pair, terms=factories.USUAL_TERMS, actor=None, now=clock.now()
+        )
+        for asset in assets:
+            factories.deposit(client, asset, funds)
+        self.client, self.trader = client, factories.user("trader", of=client)
+        self.rfqs: list[Rfq] = []
+        self.quotes: list[Quote] = []
+
+    @rule(side=sides, amount=st.integers(min_value=1, max_value=40_000), is_usdt=st.booleans())
+    def ask(self, side: str, amount: int, is_usdt: bool) -> None:  # noqa: FBT001 - Hypothesis passes by name
+        request = operations.RfqRequest(
+            pair="USDT/EUR",
+            side=side,
+            amount=Decimal(amount),
+            unit="USDT" if is_usdt else "EUR",
+            client_rfq_id=factories.unique("rfq"),
+        )
+        try:
+            self.rfqs.append(operations.create_rfq(actor=self.trader, request=request, now=clock.now()))
+        except DeskError as refusal:
+            assert refusal.code == "below_minimum"  # noqa: PT017 - a refusal is one of two right outcomes
+
+    @rule(which=choices, lp=st.booleans(), ticks=st.integers(min_value=9000, max_value=9500), is_old=st.booleans())
+    def quote(self, which: int, ticks: int, lp: bool, is_old: bool) -> None:  # noqa: FBT001 - likewise
+        if not self.rfqs:
+            return
+        try:
+            made = operations.submit_quote(
+                rfq_ref=self.rfqs[which % len(self.rfqs)].ref,
+                price=Decimal(ticks) / 10_000,
+                actor=self.market.leo if lp else self.market.mina,
+                key=factories.unique("key"),
+                now=clock.now() - timedelta(seconds=20 if is_old else 0),
+                ttl_seconds=20,
+            )
+        except DeskError as refusal:
+            assert refusal.code == "rfq_over"  # noqa: PT017 - likewise
+        else:
+            self.quotes.append(made)
+
+    @rule(which=choices)
+    def accept(self, which: int) -> None:
+        if not self.quotes:
+            return
+        quote = Quote.objects.select_related("rfq").get(pk=self.quotes[which % len(self.quotes)].pk)
+        was_firm = quote.status == "active" and quote.valid_until > clock.now()
+        try:
+            fill = factories.accept(quote, self.trader)
+        except DeskError as refusal:
+            assert was_firm == (refusal.code in {"insufficient_balance", "below_minimum"})  # noqa: PT017 - likewise
+        else:
+            assert was_firm
+            assert (fill.quote, fill.lp_price) == (quote, quote.price)
+
+    @rule(which=choices, lp=st.booleans())
+    def pull(self, which: int, lp: bool) -> None:  # noqa: FBT001 - likewise
+        if self.rfqs:
+            self.try_to(
+                operations.pull_quote,
+                rfq_ref=self.rfqs[which % len(self.rfqs)].ref,
+                actor=self.market.leo if lp else self.market.mina,
+            )
+
+    @rule(which=choices)
+    def cancel(self, which: int) -> None:
+        if self.rfqs:
+            self.try_to(operations.cancel_rfq, rfq_ref=self.rfqs[which % len(self.rfqs)].ref, actor=self.trader)
+
+    @rule()
+    def expire(self) -> None:
+        operations.expire_due(now=clock.now())
+
+    @rule()
+    def settle(self) -> None:
+        for settlement in Settlement.objects.filter(client=self.client, status="approved"):
+            tasks.pay(settlement_id=settlement.pk)
+
+    def try_to(self, act: object, **what: object) -> None:
+        try:
+            act(now=clock.now(), **what)  # type: ignore[operator]
+        except DeskError as refusal:
+            assert refusal.code in {"rfq_over", "no_such_quote"}  # noqa: PT017 - likewise
+
+    @invariant()
+    def one_fill_and_one_traded_quote_per_filled_rfq(self) -> None:
+        filled = Rfq.objects.filter(status="filled").count()
+        assert Fill.objects.count() == filled
+        assert Fill.objects.values("rfq").distinct().count() == filled
+        assert Quote.objects.filter(status="traded").count() == filled
+        assert not Fill.objects.filter(filled_at__gt=F("quote__valid_until")).exists()
+        assert not Rfq.objects.exclude(status="quoted").filter(quotes__status="active").exists()
+
+    @invariant()
+    def no_lp_has_two_live_quotes_on_one_rfq(self) -> None:
+        live = Quote.objects.filter(status="active").values("rfq", "lp").annotate(number=Count("pk"))
+        assert not live.filter(number__gt=1).exists()
+
+    @invariant()
+    def books_are_right(self) -> None:
+        totals = Entry.objects.values("asset", "layer").annotate(total=Sum("amount")).order_by()
+        assert {row["total"] for row in totals} <= {0}
+        assert not Balance.objects.filter(held__gt=F("posted")).exists()
+        held = Settlement.objects.filter(client=self.client, status__in=["approved", "paying"])
+        buys = held.filter(side="buy").aggregate(total=Sum("quote_amount"))["total"] or 0
+        balance = Balance.objects.get(account__counterparty=self.client, account__asset="EUR")
+        assert balance.held == buys * 100
+
+
+def test_the_market_holds_whatever_is_done(db: None) -> None:
+    Desk.market = factories.market()
+
+    run_state_machine_as_test(Desk, settings=BOUNDED)
