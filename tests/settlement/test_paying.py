@@ -1,23 +1,20 @@
 """From an accepted trade to money delivered, once."""
 
-import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
 from django.db import transaction
-from django.db.models import Sum
 
 from settlement import ledger, operations, tasks
 from settlement.ledger import Posting
-from settlement.models import Balance, Entry, Journal, Settlement, SimulatedTransaction, Transfer, TransferAttempt
-from settlement.wallets.base import Broadcast, Payment, Receipt
-from tests import factories, jobs
+from settlement.models import Balance, Journal, Settlement, SimulatedTransaction, Transfer, TransferAttempt
+from tests import factories
 from tests.factories import Market
 from tests.fakes.wallet import FakeWallet
+from tests.settlement.books import assert_books_are_right, books, events, reason, steps
 from tests.settlement.conftest import MovingClock
 from trading.lib import clock
-from users.models import AuditEvent
 
 type RunMoney = Callable[..., None]
 
@@ -25,12 +22,6 @@ type RunMoney = Callable[..., None]
 @pytest.fixture
 def market(db: None) -> Market:
     return factories.market()
-
-
-def books(*, layer: str = "P") -> dict[str, int]:
-    """Every account that is not empty, summed over its entries, debit positive."""
-    sums = Entry.objects.filter(layer=layer).values("account__code").annotate(total=Sum("amount")).order_by()
-    return {row["account__code"]: int(row["total"]) for row in sums if row["total"]}
 
 
 def opening(market: Market) -> dict[str, int]:
@@ -54,32 +45,6 @@ def changed(market: Market) -> dict[str, int]:
         for code, moved in differences.items()
         if moved
     }
-
-
-def assert_books_are_right() -> None:
-    """Nothing is out of nothing: zero per asset and layer, nothing held, `fx` empty, the cache is the sum."""
-    for layer in ("P", "H"):
-        totals = Entry.objects.filter(layer=layer).values("asset").annotate(total=Sum("amount")).order_by()
-        assert {row["total"] for row in totals} <= {0}
-    assert books(layer="H") == {}
-    assert not [code for code in books() if code.startswith("fx:")]
-    for balance in Balance.objects.select_related("account"):
-        sign = 1 if balance.account.normal == "D" else -1
-        assert balance.posted == sign * books().get(balance.account.code, 0)
-        assert balance.held == 0
-
-
-def steps(settlement: Settlement) -> list[str]:
-    return list(settlement.transitions.order_by("pk").values_list("to_status", flat=True))
-
-
-def reason(settlement: Settlement) -> tuple[str, str]:
-    settlement.refresh_from_db()
-    return settlement.status, settlement.reason
-
-
-def events(name: str) -> int:
-    return AuditEvent.objects.filter(name=name).count()
 
 
 # --- the whole way ---------------------------------------------------------------------------
@@ -281,166 +246,3 @@ def test_address_revoked_after_the_trade_is_not_paid(market: Market, wallet: typ
     assert reason(settlement) == ("blocked", "address_not_usable")
     assert wallet.signed == []
     assert operations.resume_blocked(now=clock.now()) == 0
-
-
-# --- what the node says ----------------------------------------------------------------------
-
-
-@pytest.fixture
-def signed(market: Market, wallet: type[FakeWallet]) -> Transfer:
-    """A payment signed and stored, not sent."""
-    tasks.pay(settlement_id=factories.fill(market).settlement_id)
-    return Transfer.objects.get()
-
-
-def assert_settled_once(transfer: Transfer, wallet: type[FakeWallet]) -> None:
-    assert reason(transfer.settlement)[0] == "settled"
-    assert len(wallet.signed) == 1
-    assert set(wallet.sent) == {bytes(transfer.attempts.get().raw)}
-    assert SimulatedTransaction.objects.count() == 1
-    assert_books_are_right()
-
-
-@pytest.mark.parametrize(
-    "answers",
-    [
-        [Broadcast.KNOWN],
-        [Broadcast.UNKNOWN, Broadcast.UNKNOWN],
-        [Broadcast.UNKNOWN, Broadcast.KNOWN],
-        [ConnectionError("reset by peer")],
-    ],
-    ids=["known", "unknown twice", "unknown, then known", "connection lost"],
-)
-def test_lost_answers_never_cost_a_second_payment(
-    signed: Transfer, run_money: RunMoney, wallet: type[FakeWallet], answers: Sequence[Broadcast | Exception]
-) -> None:
-    wallet.answers.extend(answers)
-
-    run_money()
-
-    assert_settled_once(signed, wallet)
-
-
-def test_bytes_that_never_arrived_are_sent_again(
-    signed: Transfer, run_money: RunMoney, time: MovingClock, wallet: type[FakeWallet]
-) -> None:
-    wallet.takes_bytes = False
-    tasks.broadcast(transfer_id=signed.pk)
-    assert signed.attempts.get().answer == "unknown"
-
-    wallet.takes_bytes = True
-    run_money()
-
-    assert_settled_once(signed, wallet)
-    assert len(wallet.sent) > 1
-
-
-def test_refused_bytes_are_reviewed(signed: Transfer, run_money: RunMoney, wallet: type[FakeWallet]) -> None:
-    wallet.takes_bytes = False
-    wallet.answers.append(Broadcast.REFUSED)
-
-    run_money()
-
-    assert_reviewed(signed, "node_refused")
-
-
-def test_dropped_payment_is_sent_again_every_half_minute(
-    signed: Transfer, time: MovingClock, wallet: type[FakeWallet]
-) -> None:
-    wallet.takes_bytes = False
-    wallet.answers.extend([Broadcast.ACCEPTED] * 10)
-
-    for _ in range(70):
-        jobs_of_one_second(signed)
-        time.advance(1)
-
-    assert 2 <= len(wallet.sent) <= 4
-    assert set(wallet.sent) == {bytes(signed.attempts.get().raw)}
-    assert len(wallet.signed) == 1
-
-
-def jobs_of_one_second(transfer: Transfer) -> None:
-    """Do what waits for the transfer now, as the worker would, each job once."""
-    waiting = set(jobs.names(queue_name="money"))
-    jobs.clear()
-    for task in (tasks.broadcast, tasks.track):
-        if task.name in waiting:
-            task(transfer_id=transfer.pk)
-
-
-# --- what is not as it was meant -------------------------------------------------------------
-
-
-def assert_reviewed(transfer: Transfer, why: str) -> None:
-    transfer.refresh_from_db()
-    assert (transfer.status, transfer.reason) == ("needs_review", why)
-    assert reason(transfer.settlement) == ("needs_review", why)
-    assert not Journal.objects.filter(kind="delivery").exists()
-    assert events("settlement.needs_review") == 1
-    assert jobs.names(queue_name="money") == []
-
-
-def other_amount(payment: Payment) -> Payment:
-    return dataclasses.replace(payment, amount_minor=payment.amount_minor * 10)
-
-
-def other_address(payment: Payment) -> Payment:
-    return dataclasses.replace(payment, to_address="thief")
-
-
-@pytest.mark.parametrize("change", [other_amount, other_address])
-def test_wrong_bytes_are_not_sent(
-    market: Market, run_money: RunMoney, wallet: type[FakeWallet], change: Callable[[Payment], Payment]
-) -> None:
-    wallet.changes_payment = change
-    factories.fill(market)
-
-    run_money()
-
-    assert wallet.sent == []
-    assert_reviewed(Transfer.objects.get(), "signed_bytes_differ")
-
-
-def pays_another(receipt: Receipt) -> Receipt:
-    assert receipt.pays
-    return dataclasses.replace(receipt, pays=other_amount(receipt.pays))
-
-
-def pays_nothing(receipt: Receipt) -> Receipt:
-    return dataclasses.replace(receipt, pays=None)
-
-
-@pytest.mark.parametrize("change", [pays_another, pays_nothing])
-def test_another_payment_on_chain_is_reviewed_once(
-    signed: Transfer,
-    run_money: RunMoney,
-    wallet: type[FakeWallet],
-    time: MovingClock,
-    change: Callable[[Receipt], Receipt],
-) -> None:
-    wallet.changes_receipt = change
-    run_money()
-
-    time.advance(5)
-    tasks.track(transfer_id=signed.pk)  # and again: no harm
-
-    assert_reviewed(signed, "chain_shows_another_payment")
-
-
-def test_reorganised_payment_is_followed_again(
-    signed: Transfer, run_money: RunMoney, time: MovingClock, wallet: type[FakeWallet]
-) -> None:
-    tasks.broadcast(transfer_id=signed.pk)
-    time.advance(1.5)
-    tasks.track(transfer_id=signed.pk)
-    signed.refresh_from_db()
-    assert signed.status == "mined"
-
-    wallet.changes_receipt = lambda _receipt: None
-    tasks.track(transfer_id=signed.pk)
-    signed.refresh_from_db()
-    assert (signed.status, signed.reason, signed.block_number) == ("broadcast", "reorg", None)
-
-    wallet.changes_receipt = None
-    run_money()
-    assert_settled_once(signed, wallet)
