@@ -79,10 +79,11 @@ def seal(*, at: datetime, limit: int = SEAL_BATCH) -> AuditSeal | None:
     Assumes a transaction and that one sealer runs at a time (the seal's number is unique, so a
     second one fails and seals nothing).
     """
+    # First the last seal, then the events: one made in between has this number, and this one fails.
+    last = AuditSeal.objects.order_by("-number").first()
     events = unsealed(limit=limit)
     if not events:
         return None
-    last = AuditSeal.objects.order_by("-number").first()
     previous = bytes(last.hash) if last else GENESIS
     number = last.number + 1 if last else 1
     body = events_hash(events)

@@ -153,14 +153,38 @@ def test_no_event_is_sealed_twice(subject: Counterparty, late_event: Any) -> Non
     assert sealed() == [[early], [late], [newer], [newest]]
 
 
-def test_of_two_sealers_at_once_one_seals(subject: Counterparty) -> None:
-    for _ in range(5):
+@pytest.mark.parametrize("others", [0, 1])
+def test_event_sealed_by_another_meanwhile_is_not_sealed_again(
+    subject: Counterparty, monkeypatch: pytest.MonkeyPatch, others: int
+) -> None:
+    numbers = [record(subject).pk for _ in range(2)]
+    if others:
+        seal()
+        numbers = [record(subject).pk]
+    looking = audit.unsealed
+
+    def slowly(*, limit: int) -> list[AuditEvent]:
+        found = looking(limit=limit)
+        monkeypatch.setattr(audit, "unsealed", looking)
+        in_thread(seal).result()
+        return found
+
+    monkeypatch.setattr(audit, "unsealed", slowly)
+    with pytest.raises(IntegrityError):
+        seal()
+
+    assert sealed()[others:] == [numbers]
+    assert_chain_is_whole()
+
+
+def test_of_four_sealers_at_once_one_seals(subject: Counterparty) -> None:
+    for number in range(1, 6):
         record(subject)
 
-    outcomes = at_once([seal] * 4)
+        outcomes = at_once([seal] * 4)
 
-    assert AuditSeal.objects.count() == 1
-    assert all(outcome is None or isinstance(outcome, AuditSeal | IntegrityError) for outcome in outcomes)
+        assert AuditSeal.objects.count() == number
+        assert all(outcome is None or isinstance(outcome, AuditSeal | IntegrityError) for outcome in outcomes)
     assert_chain_is_whole()
 
 
