@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.core.management import call_command
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
@@ -52,6 +53,16 @@ end $$;
 def static_files(django_test_environment: None) -> None:
     """Collected and hashed, as in production."""
     call_command("collectstatic", interactive=False, verbosity=0)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_passwords() -> Iterator[None]:
+    """Argon2 as in production, at its smallest size: most of the suite's time would go into being slow on purpose."""
+    with pytest.MonkeyPatch.context() as smallest:
+        smallest.setattr(Argon2PasswordHasher, "time_cost", 1)
+        smallest.setattr(Argon2PasswordHasher, "memory_cost", 8)
+        smallest.setattr(Argon2PasswordHasher, "parallelism", 1)
+        yield
 
 
 # A worker's threads end some time after it; a session of theirs would keep the database from going.

@@ -1,51 +1,22 @@
 """The bot, or the worker that answers, killed with `kill -9` while messages arrive: none lost, none handled twice."""
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 import pytest
-from django.conf import settings
 
 from alerting import queries
 from alerting.models import InboundUpdate, OutboundMessage
 from rfq.models import Rfq
 from tests import factories
 from tests.bot.scene import TARA, link
-from tests.crash.test_worker_killed import test_database_url
+from tests.crash.running import process, wait_for
 from trading.lib import clock
 from trading.sandbox.telegram.client import SandboxClient
 
 MESSAGES = 50
 KILLS = 4
-PATIENCE = 90
-
-
-@contextmanager
-def process(*command: str) -> Iterator["subprocess.Popen[bytes]"]:
-    environment = os.environ | {
-        "DATABASE_URL": test_database_url(),
-        "DATABASE_OWNER_URL": "",
-        "TELEGRAM_API_URL": settings.TELEGRAM_API_URL,
-    }
-    arguments = [sys.executable, "manage.py", *command]
-    with subprocess.Popen(arguments, cwd=settings.BASE_DIR, env=environment) as running:
-        try:
-            yield running
-        finally:
-            running.kill()
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < limit, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def stored() -> int:

@@ -8,7 +8,7 @@ from django.db import connection
 from alerting import queries
 from alerting.models import InboundUpdate
 from tests.bot.scene import TARA
-from tests.crash.test_bot_killed import process, wait_for
+from tests.crash.running import process, wait_for
 from trading.lib import clock
 from trading.sandbox.telegram.client import SandboxClient
 
