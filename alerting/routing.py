@@ -98,11 +98,6 @@ def dealers() -> Iterator[Reader]:
     )
 
 
-def traders(counterparty: Counterparty) -> Iterator[Reader]:
-    """Find everybody of a counterparty. One query."""
-    return readers(User.objects.filter(counterparty=counterparty))
-
-
 def watchers(subject: str) -> Iterator[Reader]:
     """Find those who have an open card of this subject. One query."""
     cards_ = LiveCard.objects.select_related("user__counterparty").filter(subject=subject, closed_at=None)

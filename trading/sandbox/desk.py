@@ -24,7 +24,7 @@ from trading.sandbox.supervise import Program, State, Supervisor
 
 RUN, LOG = LOCAL / "run", LOCAL / "log"
 COUNTERS = RUN / "counters"  # what the web processes count together, since this start
-DESK_PORT, TELEGRAM_PORT = 9090, 9091
+DESK_PORT = 9090
 READY_SECONDS = 120
 OPEN = "The desk is open."
 LOOK_SECONDS = 1.0
@@ -158,10 +158,7 @@ class Desk:
                 cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False,
             )  # fmt: skip
         if done.returncode:
-            last = log.read_text(errors="replace").strip().splitlines()
-            raise SetupError(
-                f"manage.py {command[0]} failed: {last[-1] if last else 'no message'} (see {_short(log)})."
-            )
+            raise SetupError(f"manage.py {command[0]} failed: {_reason_in(log)} (see {_short(log)}).")
 
     def _wait_healthy(self) -> None:
         limit = time.monotonic() + READY_SECONDS
