@@ -11,6 +11,7 @@ from alerting import cards, inbox, operations, queries, routing
 from alerting.models import InboundUpdate, LiveCard, OutboundMessage
 from alerting.outcomes import Gone, Later, Outcome, Refused, Sent, Unreachable
 from trading.lib import clock, threads
+from trading.lib.errors import Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -18,7 +19,8 @@ LOST_AFTER = timedelta(seconds=20)
 LONGEST_RETRY = timedelta(minutes=1)
 MAX_ATTEMPTS = 30  # about 25 minutes of silence
 MAX_ATTEMPTS_TO_ANSWER = 4  # a button press waits no longer
-AGAIN = RetryStrategy(max_attempts=20, wait=1, retry_exceptions={OperationalError, InterfaceError})
+AWAY = (OperationalError, InterfaceError, Unavailable)  # nothing wrong with what is to be done: it comes again
+AGAIN = RetryStrategy(max_attempts=20, wait=1, retry_exceptions=set(AWAY))
 AGAIN_WHATEVER = RetryStrategy(max_attempts=6, exponential_wait=2)
 READY_IN = timedelta(seconds=2)
 ANSWER = OutboundMessage.Method.ANSWER
@@ -41,7 +43,7 @@ async def _handle(update: InboundUpdate) -> bool:
     """Handle one update; false when it must be tried again before any other of its chat."""
     try:
         answers = await inbox.handler()(update.payload)
-    except (OperationalError, InterfaceError):
+    except AWAY:
         raise  # nothing wrong with the update: the job as a whole comes again
     except inbox.Unready as error:
         log.warning("%s", error)
@@ -103,7 +105,7 @@ async def _deliver(message: OutboundMessage) -> bool:
         else:
             buttons = transports.as_buttons(message.payload)
             outcome = await transports.send(message.chat_id, message.payload["text"], buttons)
-    except (OperationalError, InterfaceError):
+    except AWAY:
         raise
     except Exception as error:  # a card that cannot be drawn must not stop the chat
         log.exception("message %s cannot be delivered", message.pk)

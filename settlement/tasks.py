@@ -12,7 +12,7 @@ from settlement.wallets.base import Broadcast, Payment, Receipt, Signed
 from trading.lib import clock
 
 log = logging.getLogger(__name__)
-AGAIN = RetryStrategy(max_attempts=20, exponential_wait=2)
+AGAIN = RetryStrategy(max_attempts=50, wait=2, linear_wait=2)  # the last after about 40 minutes
 DIFFERS, REFUSED = "signed_bytes_differ", "node_refused"
 WRONG_PAYMENT = "chain_shows_another_payment"
 

@@ -45,7 +45,7 @@ def accept_quote(*, quote_ref: str, actor: User, key: str, now: datetime) -> Fil
     :param key: the same client accepting with the same key again gets the same fill.
     :raises NoSuchQuote: not a quote on one of the actor's client's RFQs.
     :raises QuoteExpired: its time was over when it was to be taken.
-    :raises QuoteGone: it was pulled or replaced.
+    :raises QuoteGone: it was pulled or replaced, or its LP or pair does not trade at present.
     :raises AlreadyFilled: the RFQ was traded by another accept.
     :raises KeyReused: the client traded another quote with this key.
     :raises RfqOver: the RFQ was cancelled or expired.
@@ -63,6 +63,7 @@ def accept_quote(*, quote_ref: str, actor: User, key: str, now: datetime) -> Fil
         return _replay(rfq, quote, key)
     if quote.is_key_used:  # type: ignore[attr-defined]
         raise KeyReused
+    _check_open(quote, terms.counterparty)
     _check_limits(quote, terms)
     _take(quote, now=now)
     rfq.move(Rfq.Status.FILLED, at=now)
@@ -83,8 +84,6 @@ def _lock_client(quote_ref: str, actor: User) -> TradingTerms:
     ).first()
     if terms is None:
         raise NoSuchQuote
-    if terms.counterparty.status != Counterparty.Status.ACTIVE:
-        raise Frozen(counterparty=terms.counterparty.name)
     return terms
 
 
@@ -107,6 +106,13 @@ def _replay(rfq: Rfq, quote: Quote, key: str) -> Fill:
     if fill.quote_id == quote.pk and fill.idempotency_key == key:
         return fill
     raise AlreadyFilled(ref=rfq.ref)
+
+
+def _check_open(quote: Quote, client: Counterparty) -> None:
+    if client.status != Counterparty.Status.ACTIVE:
+        raise Frozen(counterparty=client.name)
+    if quote.lp.status != Counterparty.Status.ACTIVE or not quote.rfq.pair.is_enabled:
+        raise QuoteGone
 
 
 def _check_limits(quote: Quote, terms: TradingTerms) -> None:

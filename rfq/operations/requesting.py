@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
 
 from rfq.errors import (
     AboveMaximum,
@@ -70,19 +69,15 @@ def create_rfq(*, actor: User, request: RfqRequest, now: datetime) -> Rfq:
     """
     capabilities.require(actor, "rfq.request")
     client = _client_of(actor)
-    pair = _pair(request.pair)
-    terms = TradingTerms.objects.filter(counterparty=client, pair=pair).first()
-    if terms is None:
-        raise NoTerms(pair=pair.code)
+    rfq = _new_rfq(request, client=client, actor=actor, now=now)
+    if known := _known(rfq):
+        return _same_or_conflict(known, rfq, request)
     if client.status != Counterparty.Status.ACTIVE:
         raise Frozen(counterparty=client.name)
-    rfq = _new_rfq(request, pair=pair, actor=actor, now=now)
-    rfq.counterparty, rfq.markup_bps = client, terms.markup_bps
-    _check_size(rfq, terms)
+    _apply_terms(rfq)
     rfq.destination = _destination(client, request, now=now)
-    known = _insert_or_known(rfq)
-    if known is not None:
-        return _same_or_conflict(known, rfq)
+    if known := _insert_or_known(rfq):
+        return _same_or_conflict(known, rfq, request)
     change = audit.Change(after=_facts(rfq), capability="rfq.request")
     audit.record("rfq.created", actor=actor, subject=rfq, at=now, change=change)
     jobs.defer("rfq.sweep", later=Later(at=rfq.expires_at))
@@ -103,7 +98,17 @@ def _pair(code: str) -> Pair:
     return pairs[code]
 
 
-def _new_rfq(request: RfqRequest, *, pair: Pair, actor: User, now: datetime) -> Rfq:
+def _apply_terms(rfq: Rfq) -> None:
+    terms = TradingTerms.objects.filter(counterparty=rfq.counterparty, pair=rfq.pair).first()
+    if terms is None:
+        raise NoTerms(pair=rfq.pair.code)
+    rfq.markup_bps = terms.markup_bps
+    if rfq.base_amount is not None:
+        check_size(rfq.base_amount, terms)
+
+
+def _new_rfq(request: RfqRequest, *, client: Counterparty, actor: User, now: datetime) -> Rfq:
+    pair = _pair(request.pair)
     if request.side not in {"buy", "sell"}:
         raise Invalid(side=request.side)
     unit = USDT if request.unit == USDT.code else pair.quote_unit
@@ -112,6 +117,7 @@ def _new_rfq(request: RfqRequest, *, pair: Pair, actor: User, now: datetime) -> 
     _check_amount(request.amount, unit)
     is_base = unit == USDT
     return Rfq(
+        counterparty=client,
         requested_by=actor,
         client_rfq_id=request.client_rfq_id,
         pair=pair,
@@ -128,11 +134,6 @@ def _check_amount(amount: Decimal, unit: Unit) -> None:
     is_sane = amount.is_finite() and 0 < amount < LARGEST
     if not is_sane or amount != amount.quantize(unit.step):
         raise BadAmount(amount=amount, unit=unit.code, scale=unit.scale)
-
-
-def _check_size(rfq: Rfq, terms: TradingTerms) -> None:
-    if rfq.base_amount is not None:
-        check_size(rfq.base_amount, terms)
 
 
 def check_size(base_amount: Decimal, terms: TradingTerms) -> None:
@@ -160,22 +161,29 @@ def _destination(client: Counterparty, request: RfqRequest, *, now: datetime) ->
     return address
 
 
+def _known(rfq: Rfq) -> Rfq | None:
+    """What the client asked before with the same id, whatever has become of its terms since."""
+    rows = Rfq.objects.select_related("pair__quote_asset", "counterparty", "destination")
+    return rows.filter(counterparty=rfq.counterparty, client_rfq_id=rfq.client_rfq_id).first()
+
+
 def _insert_or_known(rfq: Rfq) -> Rfq | None:
-    mine = Q(counterparty=rfq.counterparty, client_rfq_id=rfq.client_rfq_id)
     try:
         with transaction.atomic():
             rfq.save(force_insert=True)
     except IntegrityError:
-        known = Rfq.objects.select_related("pair__quote_asset", "counterparty").filter(mine).first()
+        known = _known(rfq)
         if known is None:
             raise
         return known
     return None
 
 
-def _same_or_conflict(known: Rfq, asked: Rfq) -> Rfq:
-    terms = ("pair_id", "side", "base_amount", "quote_amount", "destination_id")
-    if any(getattr(known, name) != getattr(asked, name) for name in terms):
+def _same_or_conflict(known: Rfq, asked: Rfq, request: RfqRequest) -> Rfq:
+    terms = ("pair_id", "side", "base_amount", "quote_amount")
+    destination = known.destination.ref if known.destination else TO_BALANCE
+    is_other_place = request.side == "buy" and request.destination_ref not in {"", destination}
+    if is_other_place or any(getattr(known, name) != getattr(asked, name) for name in terms):
         raise RfqConflict
     return known
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import connection
 
 from rfq import operations
 from rfq.errors import (
@@ -24,6 +25,7 @@ from settlement.models import Balance, Journal, Settlement
 from tests import factories, jobs
 from tests.factories import Market
 from trading.lib import clock
+from trading.lib.operations import Busy
 from users.capabilities import MissingCapability
 from users.models import AuditEvent, Counterparty
 
@@ -217,3 +219,40 @@ def assert_nothing_traded(market: Market) -> None:
     assert not Journal.objects.filter(kind__in=["hold", "accrual"]).exists()
     assert held(market) == 0
     assert not AuditEvent.objects.filter(name="fill.booked").exists()
+
+
+def test_replay_survives_a_freeze_and_a_new_accept_does_not(market: Market) -> None:
+    traded = factories.quote(factories.rfq(market), market.leo)
+    waiting = factories.quote(factories.rfq(market), market.leo)
+    fill = factories.accept(traded, market.tara, key="tg:1")
+    market.client.move(Counterparty.Status.FROZEN, at=clock.now())
+
+    assert factories.accept(traded, market.tara, key="tg:1") == fill
+    with pytest.raises(Frozen):
+        factories.accept(waiting, market.tara)
+
+
+def test_quote_of_a_frozen_lp_is_gone(market: Market) -> None:
+    quote = factories.quote(factories.rfq(market), market.leo)
+    market.meridian.move(Counterparty.Status.FROZEN, at=clock.now())
+
+    with pytest.raises(QuoteGone):
+        factories.accept(quote, market.tara)
+    assert_nothing_traded(market)
+
+
+def test_lock_held_too_long_is_a_refusal_that_says_so(market: Market) -> None:
+    quote = factories.quote(factories.rfq(market), market.leo)
+    other = connection.copy()
+    other.set_autocommit(False)
+    try:
+        with other.cursor() as holding, connection.cursor() as waiting:
+            holding.execute("select from users_counterparty where id = %s for update", [market.client.pk])
+            waiting.execute("set lock_timeout = '50ms'")
+            with pytest.raises(Busy):
+                factories.accept(quote, market.tara)
+    finally:
+        other.rollback()
+        other.close()
+        connection.close()
+    assert_nothing_traded(market)

@@ -3,9 +3,21 @@
 from collections.abc import Callable
 from functools import wraps
 
-from django.db import transaction
+from django.db import OperationalError, transaction
+from django.utils.translation import gettext_lazy as _
 
 from trading.lib import jobs
+from trading.lib.errors import Unavailable
+
+# PostgreSQL's codes: lock not available, query cancelled (statement timeout), deadlock, serialization.
+TOO_BUSY = {"55P03", "57014", "40P01", "40001"}
+
+
+class Busy(Unavailable):
+    """Others held a lock for too long."""
+
+    code = "busy"
+    text = _("The desk is busy with this right now. Nothing was done; try again in a moment.")
 
 
 def operation[**P, R](function: Callable[P, R]) -> Callable[P, R]:
@@ -13,11 +25,18 @@ def operation[**P, R](function: Callable[P, R]) -> Callable[P, R]:
     Run a use case in one durable transaction, its jobs written in one statement before commit.
 
     Durable: it may not run inside another transaction, so when it returns, it has happened.
+
+    :raises Busy: others held what it needs for too long, or it stood in their way; nothing happened.
     """
 
     @wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        with transaction.atomic(durable=True), jobs.batch():
-            return function(*args, **kwargs)
+        try:
+            with transaction.atomic(durable=True), jobs.batch():
+                return function(*args, **kwargs)
+        except OperationalError as error:
+            if getattr(error.__cause__, "sqlstate", None) in TOO_BUSY:
+                raise Busy from error
+            raise
 
     return run
