@@ -40,6 +40,13 @@ class Frozen(Conflict):
     text = _("Trading is frozen for {counterparty}. Please contact the desk.")
 
 
+class BadSide(Invalid):
+    """Neither buy nor sell."""
+
+    code = "bad_side"
+    text = _("The side is buy or sell, not {side}.")
+
+
 class BadAmount(Invalid):
     """Not a positive amount with as many decimals as its currency has."""
 

@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from rfq.errors import (
     AboveMaximum,
     BadAmount,
+    BadSide,
     BelowMinimum,
     Frozen,
     NoAddress,
@@ -22,7 +23,6 @@ from rfq.errors import (
 from rfq.models import Pair, Quote, Rfq, TradingTerms
 from settlement.models import PayoutAddress
 from trading.lib import jobs
-from trading.lib.errors import Invalid
 from trading.lib.jobs import Later
 from trading.lib.money import USDT, Unit
 from trading.lib.operations import operation
@@ -61,6 +61,7 @@ def create_rfq(*, actor: User, request: RfqRequest, now: datetime) -> Rfq:
     :raises NotAClient: the actor trades for no client.
     :raises NoTerms: the client may not trade this pair.
     :raises Frozen: the client may not trade at present.
+    :raises BadSide: neither buy nor sell.
     :raises BadAmount: not positive, or too many decimals.
     :raises BelowMinimum: smaller than the client's minimum.
     :raises AboveMaximum: larger than the client's maximum.
@@ -110,7 +111,7 @@ def _apply_terms(rfq: Rfq) -> None:
 def _new_rfq(request: RfqRequest, *, client: Counterparty, actor: User, now: datetime) -> Rfq:
     pair = _pair(request.pair)
     if request.side not in {"buy", "sell"}:
-        raise Invalid(side=request.side)
+        raise BadSide(side=request.side)
     unit = USDT if request.unit == USDT.code else pair.quote_unit
     if request.unit != unit.code:
         raise UnknownPair(pair=f"USDT/{request.unit}", pairs=pair.quote_asset_id)

@@ -11,6 +11,7 @@ import re
 import signal
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
@@ -138,7 +139,7 @@ def quote_price(mid: float, *, lp_sells: bool, spread_bps: float) -> Decimal:
 
 
 @dataclass(slots=True, kw_only=True)
-class Actor:
+class Actor(ABC):
     """Someone with a chat, who looks at it again and again."""
 
     username: str
@@ -188,9 +189,9 @@ class Actor:
         self.version = changes["version"]
         return [message for message in changes["messages"] if not message.get("deleted")]
 
+    @abstractmethod
     def act(self) -> None:
         """Do one round."""
-        raise NotImplementedError
 
     def say(self, text: str) -> None:
         """Write to the bot."""
