@@ -103,7 +103,7 @@ def nothing(market: Market) -> None:
         ({}, closed_pair, "unknown_pair"),
         ({}, without_terms, "no_terms"),
         ({}, frozen, "frozen"),
-        ({"side": "hold"}, nothing, "invalid"),
+        ({"side": "hold"}, nothing, "bad_side"),
         ({"amount": Decimal(0)}, nothing, "bad_amount"),
         ({"amount": Decimal(-5)}, nothing, "bad_amount"),
         ({"amount": Decimal("NaN")}, nothing, "bad_amount"),
