@@ -118,7 +118,7 @@ def _quote_line(row: Rfq, live: list[Quote], voice: cards.Voice) -> str:
 def cancel(update: BotUpdate, actor: User) -> Reply:
     """`/cancel RFQ-…`: withdraw a request."""
     made = operations.cancel_rfq(rfq_ref=_reference(update, "cancel"), actor=actor, now=clock.now())
-    return Reply(text=_("%(ref)s is cancelled.") % {"ref": made.ref}, card=made.ref)
+    return Reply(text=_("%(ref)s is cancelled.") % {"ref": numbers.isolate(made.ref, actor.language)}, card=made.ref)
 
 
 def press_cancel(_update: BotUpdate, actor: User, button: CallbackToken) -> Reply:

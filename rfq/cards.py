@@ -110,7 +110,7 @@ def destination_of(thing: Rfq | Settlement, voice: Voice) -> str:
 
 def _client_face(found: queries.Detail, focus: str, voice: Voice) -> Face:
     rfq = found.rfq
-    context: dict[str, object] = {"ref": rfq.ref, "side": rfq.side, "asked": asked_for(rfq, voice)}
+    context: dict[str, object] = {"ref": voice.ref(rfq.ref), "side": rfq.side, "asked": asked_for(rfq, voice)}
     context["pair"] = voice.ref(rfq.pair.code)
     if found.fill:
         text = message("telegram/client_traded.html", context | _trade(found.fill, voice))

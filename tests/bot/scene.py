@@ -90,7 +90,7 @@ class Scene:
 
     def card(self, chat_id: int) -> Json:
         """Give the chat's newest card of an RFQ."""
-        cards = [m for m in self.screen(chat_id) if m["text"].startswith("RFQ-")]
+        cards = [m for m in self.screen(chat_id) if m["text"].lstrip("\u2068").startswith("RFQ-")]
         assert cards, f"no card in {[m['text'] for m in self.screen(chat_id)]}"
         return cards[-1]
 
