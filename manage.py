@@ -6,6 +6,7 @@ import sys
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
+from django.db import OperationalError
 
 from trading.sandbox import localenv
 
@@ -25,6 +26,10 @@ def main() -> None:
         execute_from_command_line(sys.argv)
     except (ImproperlyConfigured, localenv.SetupError) as error:
         sys.exit(f"manage.py: {error}")
+    except OperationalError as error:
+        if not str(error).startswith("connection failed"):
+            raise
+        sys.exit(f"manage.py: PostgreSQL cannot be used: start it, or correct DATABASE_URL. {error}")
 
 
 if __name__ == "__main__":
