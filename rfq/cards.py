@@ -174,7 +174,8 @@ def _lp_face(found: queries.Detail, voice: Voice) -> Face:
     own = [quote for quote in found.quotes if quote.lp_id == voice.user.counterparty_id]
     last = own[-1] if own else None
     context: dict[str, object] = {
-        "ref": rfq.ref,
+        "ref": rfq.ref,  # as it has to be written in the answer
+        "shown_ref": voice.ref(rfq.ref),
         "sells": rfq.side == Side.BUY,
         "pair": voice.ref(rfq.pair.code),
         "asked": asked_for(rfq, voice),
