@@ -8,3 +8,10 @@ class SettlementConfig(AppConfig):
 
     name = "settlement"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the acts on money, and what the verification of the evidence looks at."""
+        from settlement import acts, verification  # noqa: PLC0415 - models must be loaded first
+
+        acts.register()
+        verification.register()

@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.conf import settings
 from django.db.models import Count, Prefetch, Q, QuerySet, Sum
+from waffle.models import Switch
 
+from settlement import autosettle
 from settlement.models import (
     Entry,
     PayoutAddress,
@@ -46,6 +49,15 @@ STATE_FILTERS: dict[str, Sequence[str]] = {
     "settled": (_Status.SETTLED, _Status.SETTLED_MANUALLY),
     "cancelled": (_Status.CANCELLED,),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """The flag as it stands, and whether the environment allows it to be on."""
+
+    name: str
+    is_on: bool
+    is_allowed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +193,12 @@ def wallets() -> list[WalletRow]:
     """List the hot wallets with their balances. One query."""
     found = Wallet.objects.select_related("account__asset", "account__balance").order_by("name")
     return [_wallet_row(wallet) for wallet in found]
+
+
+def flag() -> Flag:
+    """Read the flag for looking at; what moves money asks `autosettle.is_enabled`. One query."""
+    is_on = Switch.objects.filter(name=autosettle.FLAG, active=True).exists()
+    return Flag(autosettle.FLAG, is_on, settings.AUTO_SETTLEMENT_ALLOWED)
 
 
 def find(text: str) -> str:

@@ -36,3 +36,9 @@ def clear() -> None:
     """Forget the jobs that wait."""
     with connection.cursor() as cursor:
         cursor.execute("delete from procrastinate_jobs where status = 'todo'")
+
+
+def arguments(name: str) -> list[dict[str, Any]]:
+    """What the waiting jobs of that name were given, oldest first."""
+    waiting = ProcrastinateJob.objects.filter(status="todo", task_name=name)
+    return list(waiting.order_by("pk").values_list("args", flat=True))

@@ -12,7 +12,7 @@ from hmac import compare_digest
 
 from django.conf import settings
 from django.db import Error, connection, transaction
-from django.db.models import Count, F, Min, Sum
+from django.db.models import Count, F, Max, Min, Sum
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 from procrastinate.contrib.django.models import ProcrastinateJob
@@ -27,7 +27,7 @@ from settlement.models import Balance, Entry, Settlement, Wallet
 from trading.lib import clock
 from trading.lib.errors import Forbidden
 from trading.lib.money import USDT, Money
-from users.models import AuditEvent, AuditSeal
+from users.models import ApprovalRequest, AuditEvent, AuditSeal
 
 log = logging.getLogger(__name__)
 LOOPBACK = {"127.0.0.1", "::1"}
@@ -156,6 +156,16 @@ def _audit() -> Iterator[Metric]:
     sealed = AuditSeal.objects.aggregate(total=Sum(F("event_ids__len")))["total"] or 0
     unsealed = AuditEvent.objects.count() - sealed
     yield GaugeMetricFamily("desk_audit_unsealed", "Audit events that no seal holds yet", value=unsealed)
+    verified = AuditEvent.objects.filter(name="audit.verified").aggregate(at=Max("at"))["at"]
+    since = verified or AuditEvent.objects.order_by("pk").values_list("at", flat=True).first()
+    age = (clock.now() - since).total_seconds() if since else 0
+    yield GaugeMetricFamily(
+        "desk_audit_verified_age_seconds",
+        "Since the evidence was last found whole (or since the first event)",
+        value=age,
+    )
+    pending = ApprovalRequest.objects.filter(status=ApprovalRequest.Status.PENDING).count()
+    yield GaugeMetricFamily("desk_approvals_pending", "Approval requests that wait for a decision", value=pending)
 
 
 GROUPS: tuple[Callable[[], Iterator[Metric]], ...] = (_build, _market, _settlements, _money, _work, _audit)

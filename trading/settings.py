@@ -22,6 +22,7 @@ INSTALLED_APPS = [
     "rfq",
     "alerting",
     "trading",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # read-only: users.admin.site
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -170,6 +171,7 @@ TELEGRAM_BOT_TOKEN = env.text("TELEGRAM_BOT_TOKEN")
 TELEGRAM_API_URL = env.text("TELEGRAM_API_URL", "https://api.telegram.org").rstrip("/")
 SANDBOX_TELEGRAM_URL = env.text("SANDBOX_TELEGRAM_URL", "http://127.0.0.1:9091").rstrip("/")
 METRICS_TOKEN = env.text("METRICS_TOKEN")
+AUDIT_ANCHOR_FILE = env.text("AUDIT_ANCHOR_FILE")  # where the nightly verification keeps the last seal
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 PROMETHEUS_EXPORT_MIGRATIONS = False
 

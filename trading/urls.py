@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from trading import health, metrics, views
+from users import admin
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.dashboard, name="dashboard"),
@@ -12,6 +13,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", metrics.metrics, name="metrics"),
+    path("api/", include("trading.api")),
+    path("admin/", admin.site.urls),
     path("", include("users.urls")),
     path("", include("rfq.urls")),
     path("", include("settlement.urls")),

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 import rfq.queries
 import settlement.queries
+import users.queries.people
 from rfq.queries import Day, LiveCounts
 from settlement.queries import Counts
 from trading.lib import clock, http
@@ -78,6 +79,8 @@ def search(request: HttpRequest) -> HttpResponse:
         return redirect("settlement:detail", ref)
     if ref := rfq.queries.find(text.upper()):
         return redirect("rfq:detail", ref)
+    if found := users.queries.people.room_of(text.upper()):
+        return redirect(*found)
     return redirect(f"{reverse('rfq:list')}?{urlencode({'q': text})}")
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
@@ -26,7 +27,7 @@ LONGEST = timedelta(hours=8)
 WRITTEN_EVERY = timedelta(minutes=1)
 BEGAN, SEEN = "session_began_at", "session_seen_at"
 
-type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponse]
+type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
 def console[**P](capability: str) -> Callable[[View[P]], View[P]]:
@@ -38,8 +39,8 @@ def console[**P](capability: str) -> Callable[[View[P]], View[P]]:
 
     def decorate(view: View[P]) -> View[P]:
         @wraps(view)
-        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
-            user = _let_in(request)
+        def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            user = let_in(request)
             if user is None:
                 return seal_off(turn_away(request))
             capabilities.require(user, capability)
@@ -49,6 +50,19 @@ def console[**P](capability: str) -> Callable[[View[P]], View[P]]:
         return guarded
 
     return decorate
+
+
+def renew_key(request: HttpRequest) -> None:
+    """Give the session a new key after somebody proved afresh who they are."""
+    request.session.cycle_key()
+
+
+def actor(request: HttpRequest) -> User:
+    """The person a guarded view acts for."""
+    if not is_verified(request.user):
+        message = "only views behind @console have an actor"
+        raise TypeError(message)
+    return request.user
 
 
 def is_verified(user: object) -> TypeGuard[User]:
@@ -61,7 +75,7 @@ def begin_session(request: HttpRequest, now: datetime) -> None:
     request.session[BEGAN] = request.session[SEEN] = now.timestamp()
 
 
-def seal_off(response: HttpResponse) -> HttpResponse:
+def seal_off[R: HttpResponseBase](response: R) -> R:
     """Keep a signed-in page out of caches, and a fragment apart from its page."""
     response.headers["Cache-Control"] = "no-store"
     patch_vary_headers(response, ["HX-Request", "Cookie"])
@@ -79,7 +93,8 @@ def turn_away(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=401)
 
 
-def _let_in(request: HttpRequest) -> User | None:
+def let_in(request: HttpRequest) -> User | None:
+    """The verified person of the desk whose session lives; a session that is over is ended."""
     user = request.user
     if not is_verified(user):
         return None

@@ -41,6 +41,8 @@ class Change:
     after: Mapping[str, object] | None = None
     reason: str = ""
     capability: str = ""
+    secondary_approver: User | None = None
+    digest: bytes | None = None
 
 
 NOTHING = Change()
@@ -65,6 +67,8 @@ def record(name: str, *, actor: User | None, subject: Subject, at: datetime, cha
         before=dict(change.before or {}),
         after=dict(change.after or {}),
         reason=change.reason,
+        secondary_approver=change.secondary_approver,
+        digest=change.digest,
         request_id=where.request_id,
         address=where.address,
     )

@@ -9,13 +9,16 @@ from django.utils.translation import gettext_lazy as _
 from trading.lib.errors import Forbidden
 from users.models import Role, RoleGrant, User
 
+_ROOMS = frozenset({"console.view", "rfq.view", "settlement.view", "approval.view", "user.view", "flag.view"})
+_STOPS = frozenset({"flag.off", "user.suspend", "role.revoke"})  # they reduce risk: one person, at once
+
 CAPABILITIES: dict[str, frozenset[str]] = {
     Role.TRADER: frozenset({"rfq.request", "rfq.accept", "settlement.own"}),
     Role.LP: frozenset({"rfq.quote", "settlement.own"}),
-    Role.OPS: frozenset({"console.view", "rfq.view", "settlement.view", "flag.off"}),
-    Role.APPROVER: frozenset({"console.view", "rfq.view", "settlement.view", "flag.off"}),
-    Role.ADMIN: frozenset({"console.view", "rfq.view", "settlement.view", "flag.off"}),
-    Role.AUDITOR: frozenset({"console.view", "rfq.view", "settlement.view", "audit.view"}),
+    Role.OPS: _ROOMS | _STOPS | {"audit.own"},
+    Role.APPROVER: _ROOMS | _STOPS | {"policy.view", "audit.own"},
+    Role.ADMIN: _ROOMS | _STOPS | {"policy.view"},
+    Role.AUDITOR: _ROOMS | {"policy.view", "audit.own", "audit.view"},
     Role.SERVICE: frozenset({"settlement.execute"}),
 }
 

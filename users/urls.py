@@ -1,15 +1,32 @@
-"""Addresses of the sign-in."""
+"""Addresses of the sign-in, of people, of what two decide, and of the audit log."""
 
 from django.urls import path
 
-from users import views
+from users.views import approvals, counterparties, log, people, policies, signing_in
 
 app_name = "users"
 
 urlpatterns = [
-    path("sign-in/", views.sign_in, name="sign-in"),
-    path("sign-in/otp/", views.one_time_code, name="otp"),
-    path("sign-in/recovery/", views.recovery, name="recovery"),
-    path("sign-in/enrol/", views.enrolment, name="enrolment"),
-    path("sign-out/", views.sign_out, name="sign-out"),
+    path("sign-in/", signing_in.sign_in, name="sign-in"),
+    path("sign-in/otp/", signing_in.one_time_code, name="otp"),
+    path("sign-in/recovery/", signing_in.recovery, name="recovery"),
+    path("sign-in/enrol/", signing_in.enrolment, name="enrolment"),
+    path("sign-out/", signing_in.sign_out, name="sign-out"),
+    path("approvals/", approvals.approvals, name="approvals"),
+    path("approvals/<str:ref>/", approvals.approval, name="approval"),
+    path("approvals/<str:ref>/decision/", approvals.decision, name="approval-decision"),
+    path("approvals/<str:ref>/withdrawal/", approvals.withdrawal, name="approval-withdrawal"),
+    path("users/", people.users, name="users"),
+    path("users/<str:ref>/", people.user, name="user"),
+    path("users/<str:ref>/proposals/<str:act>/", people.proposal, name="user-proposal"),
+    path("users/<str:ref>/suspension/", people.suspension, name="user-suspension"),
+    path("users/<str:ref>/role-revocation/", people.role_revocation, name="user-role-revocation"),
+    path("counterparties/", counterparties.counterparties, name="counterparties"),
+    path("counterparties/<str:ref>/", counterparties.counterparty, name="counterparty"),
+    path("policies/", policies.policies, name="policies"),
+    path("policies/<str:act>/", policies.policy, name="policy"),
+    path("policies/<str:act>/proposals/", policies.proposal, name="policy-proposal"),
+    path("audit/", log.events, name="audit"),
+    path("audit/export/", log.export, name="audit-export"),
+    path("audit/<int:pk>/", log.event, name="audit-event"),
 ]

@@ -1,6 +1,6 @@
 """Writes about money: one public function per use case."""
 
-from settlement.operations.flag import turn_flag_off, turn_flag_on
+from settlement.operations.flag import turn_flag_off
 from settlement.operations.funds import add_address, book_deposit, fund_wallet, open_accounts, open_wallet
 from settlement.operations.opening import Terms, open_settlement
 from settlement.operations.paying import pay, resume_blocked
@@ -20,5 +20,4 @@ __all__ = [
     "record_receipt",
     "resume_blocked",
     "turn_flag_off",
-    "turn_flag_on",
 ]

@@ -153,8 +153,9 @@
 
   document.addEventListener("htmx:responseError", (event) => {
     if (poll(event)) return;
-    const id = event.detail.xhr.getResponseHeader("X-Request-ID");
-    say(words.refused, id || "");
+    const xhr = event.detail.xhr;
+    if (xhr.status === 401) say(words.sessionOver);
+    else say(words.refused, xhr.getResponseHeader("X-Request-ID") || "");
   });
 
   // ---- the session: a warning two minutes before idleness ends it (polling is not activity) ----

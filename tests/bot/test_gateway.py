@@ -5,7 +5,7 @@ import pytest
 from alerting.models import InboundUpdate
 from rfq.models import Fill, Rfq
 from tests import factories
-from tests.bot.scene import GROUP, LEO, MINA, NAVID, SAM, STRANGER, TARA, Scene, buttons, flat, link, ref_of, token_of
+from tests.bot.scene import GROUP, LEO, MINA, NAVID, SAM, STRANGER, TARA, Scene, buttons, flat, ref_of, token_of
 from trading.lib import clock
 from users import operations as user_operations
 from users.models import CallbackToken, User
@@ -47,7 +47,7 @@ def test_suspension_takes_effect_on_the_next_button(scene: Scene) -> None:
 
 
 def test_relinking_cuts_off_the_old_account(scene: Scene) -> None:
-    link(scene.market.tara, STRANGER)
+    factories.carry("telegram.relink", scene.market.tara.ref, telegram_id=STRANGER)
 
     assert "not linked" in scene.say(TARA, "/help")[-1]["text"]
     assert "/rfq" in scene.say(STRANGER, "/help")[-1]["text"]

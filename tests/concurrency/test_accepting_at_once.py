@@ -233,7 +233,7 @@ def desk_day(market: Market, number: int) -> None:
             pay_some,
             lambda: settlement_operations.resume_blocked(now=clock.now()),
             lambda: settlement_operations.turn_flag_off(actor=ops, reason="for a test", now=clock.now()),
-            lambda: settlement_operations.turn_flag_on(reason="for a test", now=clock.now()),
+            factories.turn_flag_on,
         ]
         for act in acts[number % 4 :] + acts[: number % 4]:
             try:

@@ -15,10 +15,11 @@ from django.db import transaction
 from rfq.models import Fill, Pair, Quote, Rfq
 from settlement.ledger import Posting, open_counterparty_accounts, open_desk_accounts, pair_of, post
 from settlement.models import Asset, LedgerAccount, PayoutAddress, Settlement, Transfer, TransferAttempt, Wallet
+from tests import factories
 from trading.lib import clock
 from trading.lib.money import USDT
 from users.encryption import encrypt
-from users.models import AuditEvent, Counterparty, Person, Role, RoleGrant, TotpDevice, User
+from users.models import AuditEvent, Counterparty, Person, Role, TotpDevice, User
 
 PASSWORD = "correct horse battery staple"
 TOTP_KEY = b"12345678901234567890"
@@ -43,9 +44,8 @@ def person(username: str, *roles: str, counterparty: Counterparty | None = None,
     user.person = Person.objects.create(full_name=username.title())
     user.set_password(PASSWORD)
     user.save()
-    user.move(User.Status.ACTIVE, at=clock.now())
-    for role in roles:
-        RoleGrant.objects.create(user=user, role=role, granted_at=clock.now())
+    factories.founders()
+    factories.carry("user.approve", user.ref, roles=list(roles))
     return User.objects.get(pk=user.pk)
 
 

@@ -14,7 +14,7 @@ from users.access import BEGAN, IDLE, LONGEST, SEEN
 from users.models import Role, RoleGrant, User
 
 OPEN_TO_ALL = {"sign-in", "otp", "recovery", "enrolment", "sign-out", "language"}
-OWN_DOOR = ("health", "metrics", "api", "telegram")  # probes, scrapers and programs show other papers
+OWN_DOOR = ("health", "metrics", "api", "admin", "telegram")  # probes, scrapers, programs, the review have their own
 ROOMS = ["/", "/rfqs/", "/rfqs/RFQ-AAAA/", "/settlements/", "/settlements/STL-AAAA/", "/search/?q=x"]
 
 

@@ -11,6 +11,7 @@ from settlement.models import Settlement, Transfer, TransferAttempt
 from trading.lib import clock
 from trading.lib.looks import LOOKS, look_of, reason_words
 from trading.templatetags import ui
+from users.models import ApprovalDecision, ApprovalRequest, Counterparty, User
 
 
 @pytest.mark.parametrize(
@@ -81,6 +82,10 @@ def test_icons_escape_their_labels() -> None:
         ("rfq", Rfq.Status.values),
         ("quote", Quote.Status.values),
         ("settlement", Settlement.Status.values),
+        ("approval", ApprovalRequest.Status.values),
+        ("verdict", ApprovalDecision.Verdict.values),
+        ("user", User.Status.values),
+        ("counterparty", Counterparty.Status.values),
         ("transfer", {*Transfer.Status.values, *TransferAttempt.Status.values}),
     ],
 )

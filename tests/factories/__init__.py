@@ -8,14 +8,16 @@ from itertools import count
 from rfq import operations as rfq_operations
 from rfq.models import Fill, Pair, Quote, Rfq
 from rfq.operations import NewTerms, RfqRequest
+from settlement import autosettle
 from settlement import operations as settlement_operations
 from settlement.models import Asset, PayoutAddress, Wallet
 from trading.lib import clock
 from trading.lib.money import Money
 from users import operations as user_operations
-from users.models import Counterparty, Role, User
-from users.operations import NewUser
+from users.models import ApprovalRequest, Counterparty, User
+from users.operations import NewUser, Proposal
 
+REASON = "Because the test needs exactly this to be so."
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 _numbers = count(1)
 
@@ -36,15 +38,61 @@ def counterparty(kind: str = "client", name: str = "") -> Counterparty:
     )
 
 
-def user(*roles: str, username: str = "", of: Counterparty | None = None, language: str = "en") -> User:
-    """An active login of a new person with these roles."""
+def pending_user(username: str = "", *, of: Counterparty | None = None, language: str = "en") -> User:
+    """A login nobody has let in yet, of a new person."""
     name = username or unique("user")
     new = NewUser(username=name, full_name=name.title(), counterparty=of, language=language)
-    made = user_operations.create_user(new=new, actor=None, now=clock.now())
-    user_operations.activate_user(user=made, actor=None, reason="for a test", now=clock.now())
-    for role in roles:
-        user_operations.grant_role(user=made, role=Role(role), actor=None, now=clock.now())
+    return user_operations.create_user(new=new, actor=None, now=clock.now())
+
+
+def founders() -> tuple[User, User]:
+    """The first two of this desk, made on first use: both may propose anything, and decide on the other's."""
+    pair = list(User.objects.filter(username__in=["founder-a", "founder-b"]).order_by("username"))
+    if not pair:
+        user_operations.lay_down_policies(now=clock.now())
+        pair = [pending_user("founder-a"), pending_user("founder-b")]
+        user_operations.bootstrap(first=pair[0], second=pair[1], reason=REASON, now=clock.now())
+    return pair[0], pair[1]
+
+
+def propose(act: str, subject_ref: str, *, by: User | None = None, **payload: object) -> ApprovalRequest:
+    """A proposal of the first founder, or of somebody else."""
+    proposal = Proposal(act, subject_ref, REASON, key=unique("proposal"), payload=payload)
+    return user_operations.propose(proposal=proposal, actor=by or founders()[0], now=clock.now())
+
+
+def decide(request: ApprovalRequest, *, by: User | None = None, verdict: str = "approve") -> ApprovalRequest:
+    """The second founder's verdict, or somebody else's."""
+    actor, digest = by or founders()[1], bytes(request.digest)
+    return user_operations.decide(
+        request_ref=request.ref,
+        verdict=verdict,
+        reason=REASON,
+        digest=digest,
+        actor=actor,
+        proof=user_operations.step_up_in_sandbox(user=actor, digest=digest, now=clock.now()),
+        now=clock.now(),
+    )
+
+
+def carry(act: str, subject_ref: str, **payload: object) -> ApprovalRequest:
+    """Proposed by one founder, decided by the other, done."""
+    done = decide(propose(act, subject_ref, by=None, **payload))
+    assert done.status == ApprovalRequest.Status.EXECUTED, done.outcome
+    return done
+
+
+def user(*roles: str, username: str = "", of: Counterparty | None = None, language: str = "en") -> User:
+    """An active login of a new person with these roles."""
+    founders()
+    made = pending_user(username, of=of, language=language)
+    carry("user.approve", made.ref, roles=list(roles))
     return User.objects.select_related("counterparty").get(pk=made.pk)
+
+
+def turn_flag_on() -> None:
+    """Automatic settlement, by both founders."""
+    carry("flag.on", autosettle.FLAG)
 
 
 @dataclass
@@ -84,7 +132,7 @@ def market(*, flag_on: bool = True, eur: str = "1000000", usdt: str = "1000000")
         counterparty=client, chain="simulated", address=unique("dest"), approved_at=now, usable_from=now
     )
     if flag_on:
-        settlement_operations.turn_flag_on(reason="for a test", now=now)
+        turn_flag_on()
     return Market(
         usdt=usdt_asset,
         eur=eur_asset,

@@ -94,7 +94,7 @@ def test_no_step_of_ours_is_without_its_way_back(db: None) -> None:
 
 
 def test_state_machines_are_found() -> None:
-    assert len(MACHINES) >= 9
+    assert len(MACHINES) >= 10
 
 
 @pytest.mark.parametrize("model", MACHINES, ids=lambda model: model.__name__)
@@ -177,3 +177,34 @@ def test_functions_of_the_rules_pin_their_search_path(db: None) -> None:
     )
 
     assert loose == []
+
+
+# --- people from before dual control ---------------------------------------------------------
+
+BEFORE = """
+insert into users_person (id, ref, full_name, created_at) values (1, 'PER-1', 'One', now()), (2, 'PER-2', 'Two', now());
+insert into users_user (id, password, is_superuser, ref, username, kind, status, language, time_zone, created_at,
+    updated_at, person_id)
+select id, '!', false, 'USR-' || id, 'user-' || id, 'human', 'pending', 'en', 'UTC', now(), now(), id from users_person;
+update users_user set status = 'active' where id = 1;
+insert into users_rolegrant (user_id, role, granted_at) values (1, 'approver', now());
+"""
+
+
+def test_who_was_let_in_by_one_person_waits_for_two(own_database: str) -> None:
+    owner = connections["owner"]
+    MigrationExecutor(owner).migrate([("users", "0002_rules")])
+    with owner.cursor() as cursor:
+        cursor.execute(BEFORE)
+
+    MigrationExecutor(owner).migrate([("users", "0005_dual_control_effects")])
+
+    with owner.cursor() as cursor:
+        cursor.execute("select username, status, approval_reason from users_user order by id")
+        assert cursor.fetchall() == [("user-1", "pending", ""), ("user-2", "pending", "")]
+        cursor.execute("select count(*) from users_rolegrant where revoked_at is null")
+        assert cursor.fetchone() == (0,)
+        cursor.execute("select tgenabled::text from pg_trigger where not tgisinternal and tgenabled <> 'O'")
+        assert cursor.fetchall() == []
+    MigrationExecutor(owner).migrate([("users", "0002_rules")])
+    MigrationExecutor(owner).migrate([("users", "0005_dual_control_effects")])

@@ -13,8 +13,8 @@ from settlement.models import Settlement
 from tests import factories
 from tests.concurrency.threads import Running, in_thread, wait_for_a_waiter
 from tests.factories import Market
+from tests.probes import refused
 from trading.lib import clock
-from trading.lib.errors import Forbidden
 from users.capabilities import MissingCapability
 from users.models import AuditEvent
 
@@ -39,7 +39,7 @@ def test_absent_flag_is_off(db: None) -> None:
 
 
 def test_flag_is_turned_on_and_off(db: None) -> None:
-    operations.turn_flag_on(reason="for a test", now=clock.now())
+    factories.turn_flag_on()
     assert is_enabled() is True
 
     turn_off()
@@ -68,9 +68,9 @@ def test_who_may_not_turn_it_off(market: Market, role: str) -> None:
     assert is_enabled() is True
 
 
-def test_nobody_turns_it_on_alone_in_production(db: None) -> None:
-    with override_settings(IS_SANDBOX=False), pytest.raises(Forbidden):
-        operations.turn_flag_on(reason="for a test", now=clock.now())
+def test_nobody_turns_it_on_alone(db: None) -> None:
+    with refused("DC70"):
+        Switch.objects.create(name=autosettle.FLAG, active=True)
     assert is_enabled() is False
 
 

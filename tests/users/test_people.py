@@ -5,11 +5,12 @@ from django.core.exceptions import ValidationError
 
 from tests import factories
 from tests.probes import refused, sql
+from tests.users.approvals import execute_by_hand
 from trading.lib import clock
 from trading.lib.states import IllegalTransition
 from users import capabilities, operations
 from users.capabilities import CAPABILITIES, MissingCapability
-from users.errors import NotActive, NotLinked
+from users.errors import NeedsTwo, NotActive, NotLinked
 from users.models import Counterparty, Role, RoleGrant, TelegramLink, User
 from users.operations import NewUser
 from users.queries import user_of_telegram
@@ -35,15 +36,13 @@ def test_roles_add_up_and_revoked_ones_are_gone(db: None) -> None:
     user = factories.user("ops", "auditor")
     assert capabilities.of(user) == CAPABILITIES["ops"] | CAPABILITIES["auditor"]
 
-    RoleGrant.objects.filter(user=user, role="ops").update(revoked_at=clock.now())
+    operations.revoke_role(user=user, role=Role.OPS, actor=None, reason="for a test", now=clock.now())
 
     assert capabilities.of(User.objects.get(pk=user.pk)) == CAPABILITIES["auditor"]
 
 
 def test_pending_user_may_nothing(db: None) -> None:
     user = pending()
-    operations.grant_role(user=user, role=Role.ADMIN, actor=None, now=clock.now())
-
     assert capabilities.of(user) == frozenset()
 
 
@@ -67,24 +66,30 @@ def test_djangos_permissions_give_nothing(db: None) -> None:
 
 # --- what the database refuses ---------------------------------------------------------------
 
-IMPOSSIBLE = [
-    ("is_superuser = true", "user_nobody_is_superuser"),
-    ("username = 'Capital'", "user_name_plain"),
-    ("username = ''", "user_name_plain"),
-    ("username = 'с-cyrillic'", "user_name_plain"),
-    ("person_id = null", "user_human_has_person"),
-    ("kind = 'service'", "user_service_has_none"),
-    ("status = 'rejected'", "has no step active>rejected"),
-    ("status = 'pending'", "has no step active>pending"),
+IMPOSSIBLE: list[tuple[dict[str, object], str]] = [
+    ({"is_superuser": True}, "user_nobody_is_superuser"),
+    ({"username": "Capital"}, "user_name_plain"),
+    ({"username": ""}, "user_name_plain"),
+    ({"username": "с-cyrillic"}, "user_name_plain"),
+    ({"person": None}, "user_human_has_person"),
+    ({"kind": "service"}, "user_service_has_none"),
 ]
 
 
-def test_impossible_users_are_refused(db: None) -> None:
-    factories.user("ops")
+@pytest.mark.parametrize(("change", "because"), IMPOSSIBLE)
+def test_impossible_users_are_refused(db: None, change: dict[str, object], because: str) -> None:
+    person = pending().person
 
-    for change, because in IMPOSSIBLE:
-        with refused(because):
-            sql(f"update users_user set {change}")  # noqa: S608
+    with refused(because):
+        User.objects.create(**({"username": "plain", "person": person} | change))
+
+
+@pytest.mark.parametrize("status", ["rejected", "pending"])
+def test_nobody_goes_back_to_before_the_decision(db: None, status: str) -> None:
+    user = factories.user("ops")
+
+    with refused("has no step active>|DC43"):
+        sql("update users_user set status = %s where id = %s", status, user.pk)
 
 
 def test_people_and_links_are_never_deleted(db: None) -> None:
@@ -113,23 +118,28 @@ def test_kind_of_a_counterparty_never_changes(db: None) -> None:
 
 
 def test_role_is_granted_once_at_a_time(db: None) -> None:
-    user = factories.user("ops")
+    first, _second = factories.founders()
+    request = factories.propose("role.grant", factories.user("trader").ref, role="ops")
 
     with refused("role_granted_once"):
-        RoleGrant.objects.create(user=user, role="ops", granted_at=clock.now())
+        execute_by_hand(request, factories.founders()[1])
+        for _ in range(2):
+            RoleGrant.objects.create(user=User.objects.get(ref=request.subject_ref), role="ops", granted_at=clock.now())
+    assert first.role_grants.filter(role="ops").count() == 1
 
 
 # --- status ----------------------------------------------------------------------------------
 
 
 def test_user_moves_as_the_table_says(db: None) -> None:
-    user = pending()
-    for status in ("active", "suspended", "active"):
-        user.move(status, at=clock.now())
+    user = factories.user("trader")
+    operations.suspend_user(user=user, actor=None, reason="for a test", now=clock.now())
+    factories.carry("user.reactivate", user.ref)
 
+    user.refresh_from_db()
     with pytest.raises(IllegalTransition):
         user.move("rejected", at=clock.now())
-    assert User.objects.get(pk=user.pk).is_active
+    assert user.is_active
 
 
 def test_stale_object_does_not_move(db: None) -> None:
@@ -178,7 +188,7 @@ def test_new_link_ends_the_earlier_ones_of_both_ends(db: None) -> None:
     operations.link_telegram(user=first, telegram_id=1, now=clock.now())
     operations.link_telegram(user=second, telegram_id=2, now=clock.now())
 
-    operations.link_telegram(user=first, telegram_id=2, now=clock.now())
+    factories.carry("telegram.relink", first.ref, telegram_id=2)
 
     assert user_of_telegram(2) == first
     with pytest.raises(NotLinked):
@@ -187,13 +197,25 @@ def test_new_link_ends_the_earlier_ones_of_both_ends(db: None) -> None:
     assert TelegramLink.objects.count() == 3
 
 
+def test_second_account_takes_two(db: None) -> None:
+    first, second = factories.user("trader"), factories.user("trader")
+    operations.link_telegram(user=first, telegram_id=1, now=clock.now())
+
+    for user, account in ((first, 2), (second, 1), (first, 1)):
+        with pytest.raises(NeedsTwo):
+            operations.link_telegram(user=user, telegram_id=account, now=clock.now())
+    assert TelegramLink.objects.count() == 1
+
+
 def test_database_knows_one_live_link_per_end(db: None) -> None:
     first, second = factories.user("trader"), factories.user("trader")
     operations.link_telegram(user=first, telegram_id=1, now=clock.now())
+    request = factories.propose("telegram.relink", first.ref, telegram_id=2)
 
     with refused("telegram_one_user"):
         TelegramLink.objects.create(user=second, telegram_id=1, linked_at=clock.now())
     with refused("telegram_one_account"):
+        execute_by_hand(request, factories.founders()[1])
         TelegramLink.objects.create(user=first, telegram_id=2, linked_at=clock.now())
     with refused("may only change"):
         sql("update users_telegramlink set telegram_id = 3")

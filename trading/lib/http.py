@@ -6,6 +6,7 @@ from datetime import datetime
 from django.http import HttpRequest, HttpResponse
 
 VERSION_PARAMETER = "v"
+OK = 200
 
 
 def wants_fragment(request: HttpRequest) -> bool:

@@ -61,3 +61,16 @@ def batch() -> Iterator[None]:
             app.job_manager.batch_defer_jobs(jobs=jobs)
     finally:
         _waiting.reset(token)
+
+
+@contextmanager
+def savepoint() -> Iterator[None]:
+    """Inside `batch`: when what is done inside fails, forget the jobs it asked for, as the database does its rows."""
+    waiting = _waiting.get()
+    before = len(waiting or ())
+    try:
+        yield
+    except BaseException:
+        if waiting is not None:
+            del waiting[before:]
+        raise

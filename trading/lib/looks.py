@@ -56,6 +56,30 @@ LOOKS: dict[str, dict[str, Look]] = {
         "superseded": Look(_("Superseded"), "refresh", "idle"),
         "expired": Look(_("Expired"), "clock", "idle"),
     },
+    "approval": {
+        "pending": Look(_("Pending"), "hourglass", "warn"),
+        "approved": Look(_("Approved"), "check", "info"),
+        "executed": Look(_("Executed"), "circle-check", "ok"),
+        "failed": Look(_("Failed"), "alert-circle", "bad"),
+        "declined": Look(_("Declined"), "ban", "bad"),
+        "expired": Look(_("Expired"), "clock", "idle"),
+        "cancelled": Look(_("Withdrawn"), "arrow-left", "idle"),
+        "superseded": Look(_("Superseded"), "refresh", "idle"),
+    },
+    "verdict": {
+        "approve": Look(_("Approved"), "check", "ok"),
+        "decline": Look(_("Declined"), "ban", "bad"),
+    },
+    "user": {
+        "pending": Look(_("Pending"), "hourglass", "warn"),
+        "active": Look(_("Active"), "circle-check", "ok"),
+        "rejected": Look(_("Rejected"), "ban", "bad"),
+        "suspended": Look(_("Suspended"), "hand-stop", "bad"),
+    },
+    "counterparty": {
+        "active": Look(_("Active"), "circle-check", "ok"),
+        "frozen": Look(_("Frozen"), "hand-stop", "bad"),
+    },
 }
 
 

@@ -73,3 +73,8 @@ def _never_deleted(table: str) -> RunSQL:
         drop trigger never_truncated on {table};
         """,
     )
+
+
+def function_back(*signatures: str) -> str:
+    """The way back from `create function`, in the order given."""
+    return "".join(f"drop function {signature};" for signature in signatures)

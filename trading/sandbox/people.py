@@ -151,6 +151,7 @@ PEOPLE: tuple[Person, ...] = (
         language="fa",
         note="Approver, in the console.",
     ),
+    Person(username="bella", first_name="Bella", part=Part.CONSOLE, note="Second approver, in the console."),
     Person(username="adele", first_name="Adele", part=Part.CONSOLE, note="Admin, in the console."),
     Person(username="audrey", first_name="Audrey", part=Part.CONSOLE, note="Auditor, in the console."),
 )

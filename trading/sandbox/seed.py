@@ -19,12 +19,13 @@ from settlement import autosettle
 from settlement import operations as settlement_operations
 from settlement.models import Asset, Journal, PayoutAddress, Wallet
 from trading.lib import clock
+from trading.lib.ids import new_ref
 from trading.lib.money import USDT, Money
 from trading.sandbox import people
 from trading.sandbox.people import Part
 from users import operations as user_operations
-from users.models import Counterparty, Role, TelegramLink, TotpDevice, User
-from users.operations import NewUser
+from users.models import ApprovalRequest, Counterparty, Role, RoleGrant, TelegramLink, TotpDevice, User
+from users.operations import NewUser, Proposal
 
 type Say = Callable[[str], None]
 
@@ -40,9 +41,14 @@ TERMS = NewTerms(
     maximum=Decimal(500_000),
     daily_notional=Decimal(5_000_000),
 )
-ROLES = {"olga": Role.OPS, "amir": Role.APPROVER, "adele": Role.ADMIN, "audrey": Role.AUDITOR}
+FIRST_TWO = ("amir", "bella")
+ROLES = {"olga": Role.OPS, "amir": Role.APPROVER, "bella": Role.APPROVER, "adele": Role.ADMIN, "audrey": Role.AUDITOR}
 SECRETS = ("SANDBOX_PASSWORD", "SANDBOX_TOTP_KEY")
 REASON = "Demo person of the sandbox, let in by the seed."
+
+
+class SeedFailed(Exception):
+    """A proposal of the seed did not come to its effect; says which and why."""
 
 
 class MissingSecrets(Exception):
@@ -55,6 +61,8 @@ def seed(say: Say) -> None:
 
     :raises MissingSecrets: a sandbox without the demo people's password and one-time code secret.
     """
+    if made := user_operations.lay_down_policies(now=clock.now()):
+        say(f"{made} approval policies")
     assets = _assets(say)
     settlement_operations.open_accounts(assets=assets, counterparties=[])
     _pairs(assets, say)
@@ -93,9 +101,11 @@ def _world(assets: list[Asset], say: Say) -> None:
         if company.kind == Counterparty.Kind.CLIENT:
             _client(company, assets)
     _wallet(assets[0], say)
+    _first_two(say)
     for person in people.PEOPLE:
         if person.part != Part.REFUSED or person.counterparty:
             _person(person, companies.get(person.counterparty), say)
+    _narrow_roles()
     _flag(say)
 
 
@@ -145,18 +155,81 @@ def _person(person: people.Person, company: Counterparty | None, say: Say) -> No
     if user is None:
         user = _new_user(person, company)
         say(f"user {person.username}")
-    role = ROLES.get(person.username) or (Role.LP if person.part == Part.LP else Role.TRADER)
-    if not user.role_grants.filter(role=role).exists():
-        user_operations.grant_role(user=user, role=role, actor=None, now=clock.now())
     if user.status == User.Status.PENDING:
-        user_operations.activate_user(user=user, actor=None, reason=REASON, now=clock.now())
+        _let_in(user, _role(person))
     if person.telegram_id and not TelegramLink.objects.filter(user=user).exists():
         user_operations.link_telegram(user=user, telegram_id=person.telegram_id, now=clock.now())
+    _device(person, user)
+    user.refresh_from_db()
+    if person.part == Part.REFUSED and user.status == User.Status.ACTIVE:
+        user_operations.suspend_user(user=user, actor=None, reason="Demo of a suspended user.", now=clock.now())
+
+
+def _role(person: people.Person) -> Role:
+    return ROLES.get(person.username) or (Role.LP if person.part == Part.LP else Role.TRADER)
+
+
+def _device(person: people.Person, user: User) -> None:
     if person.part == Part.CONSOLE and not TotpDevice.objects.filter(user=user).exists():
         key = bytes.fromhex(os.environ["SANDBOX_TOTP_KEY"])
         user_operations.enrol_demo_device(user=user, key=key, now=clock.now())
-    if person.part == Part.REFUSED and user.status == User.Status.ACTIVE:
-        user_operations.suspend_user(user=user, actor=None, reason="Demo of a suspended user.", now=clock.now())
+
+
+def _first_two(say: Say) -> None:
+    """Let the first two approvers in on each other's word, while nobody else is there."""
+    if User.objects.filter(status=User.Status.ACTIVE).exists():
+        return
+    pair = []
+    for username in FIRST_TWO:
+        person = people.by_username(username)
+        user = User.objects.filter(username=username).first() or _new_user(person, None)
+        _device(person, user)
+        pair.append(user)
+    first, second = pair
+    user_operations.bootstrap(first=first, second=second, reason=REASON, now=clock.now())
+    say(f"users {first.username} and {second.username}: the first two approvers, each let in on the other's word")
+
+
+def _narrow_roles() -> None:
+    """The first two keep only approving as soon as others propose."""
+    for role in (Role.OPS, Role.ADMIN):
+        grants = RoleGrant.objects.filter(role=role, revoked_at=None, user__status=User.Status.ACTIVE)
+        if not grants.exclude(user__username__in=FIRST_TWO).exists():
+            continue
+        for grant in grants.filter(user__username__in=FIRST_TWO).select_related("user"):
+            reason = "Proposing belongs to others now."
+            user_operations.revoke_role(user=grant.user, role=role, actor=None, reason=reason, now=clock.now())
+
+
+def _let_in(user: User, role: Role) -> None:
+    _carry("user.approve", user.ref, {"roles": [role]}, REASON)
+
+
+def _carry(act: str, subject_ref: str, payload: dict[str, object], reason: str) -> None:
+    """Propose an act as one demo person and decide it as another."""
+    policy = user_operations.current_policy(act)
+    proposer = _holder(policy.proposer_roles)
+    decider = next(one for one in user_operations.eligible(policy, proposer=proposer, subject=None))
+    proposal = Proposal(act, subject_ref, reason, key=f"seed:{new_ref('KEY')}", payload=payload, nominee=decider)
+    request = user_operations.propose(proposal=proposal, actor=proposer, now=clock.now())
+    digest = bytes(request.digest)
+    proof = user_operations.step_up_in_sandbox(user=decider, digest=digest, now=clock.now())
+    done = user_operations.decide(
+        request_ref=request.ref,
+        verdict="approve",
+        reason=reason,
+        digest=digest,
+        actor=decider,
+        proof=proof,
+        now=clock.now(),
+    )
+    if done.status != ApprovalRequest.Status.EXECUTED:
+        raise SeedFailed(f"{act} of {subject_ref} is {done.status}: {done.outcome}")
+
+
+def _holder(roles: list[str]) -> User:
+    grants = RoleGrant.objects.filter(role__in=roles, revoked_at=None, user__status=User.Status.ACTIVE)
+    return grants.select_related("user").order_by("user__username")[0].user
 
 
 def _new_user(person: people.Person, company: Counterparty | None) -> User:
@@ -172,5 +245,5 @@ def _new_user(person: people.Person, company: Counterparty | None) -> User:
 
 def _flag(say: Say) -> None:
     if not Switch.objects.filter(name=autosettle.FLAG).exists():
-        settlement_operations.turn_flag_on(reason="The sandbox settles by itself from the start.", now=clock.now())
+        _carry("flag.on", autosettle.FLAG, {}, "The sandbox settles by itself from the start.")
         say(f"flag {autosettle.FLAG} turned ON: this is a sandbox, its settlements pay by themselves")

@@ -1,19 +1,37 @@
-"""What the frame of every signed-in page shows: how much is open in each room."""
+"""What the frame of every signed-in page shows: which rooms there are for the reader, how much is open in each."""
 
 from django import template
 
 import rfq.queries
 import settlement.queries
 from trading.lib import clock
+from users import capabilities
+from users.models import User
+from users.queries.approvals import waiting_count
 
 register = template.Library()
 
 
 @register.simple_tag
-def nav_counts(live_rfqs: int | str = "", open_settlements: int | str = "") -> dict[str, int | str]:
-    """Count what is open: live RFQs, settlements that are not over. One query for each the view left out."""
+def nav_counts(
+    user: User, live_rfqs: int | str = "", open_settlements: int | str = "", waiting: int | str = ""
+) -> dict[str, int | str]:
+    """
+    Count what is open: live RFQs, settlements that are not over, what waits for the reader's decision.
+
+    One query for each the view left out.
+    """
+    now = clock.now()
     if live_rfqs == "":
-        live_rfqs = rfq.queries.live_counts(now=clock.now()).live
+        live_rfqs = rfq.queries.live_counts(now=now).live
     if open_settlements == "":
         open_settlements = settlement.queries.open_count()
-    return {"rfqs": live_rfqs, "settlements": open_settlements}
+    if waiting == "":
+        waiting = waiting_count(user, now=now)
+    return {"rfqs": live_rfqs, "settlements": open_settlements, "approvals": waiting}
+
+
+@register.simple_tag
+def may(user: User, capability: str) -> bool:
+    """Whether the reader's roles allow it: what they do not allow is not offered."""
+    return capabilities.holds(user, capability)

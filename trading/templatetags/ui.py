@@ -5,7 +5,7 @@ Data never passes through `mark_safe`: `format_html` escapes it. Numbers stay le
 `<bdi>`, their fraction muted; times are relative, their exact UTC one hover or focus away.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +18,9 @@ from django.utils.translation import get_language, gettext, ngettext
 
 from trading.lib import clock
 from trading.lib.looks import Look, look_of, reason_words
+from users import acts
 from users.access import IDLE
+from users.models import Role
 
 register = template.Library()
 
@@ -153,6 +155,31 @@ def look(machine: str, status: str) -> Look:
 def reason(code: str) -> str:
     """Say a reason code in words."""
     return reason_words(code)
+
+
+@register.filter
+def act_title(name: str) -> str:
+    """Name an act under dual control; one no app declares any more is shown by its own name."""
+    return str(acts.act_of(name).title) if name in acts.names() else name
+
+
+@register.filter
+def role_label(role: str) -> str:
+    """Name a role in the reader's language."""
+    return str(Role(role).label)
+
+
+@register.filter
+def span(duration: timedelta) -> str:
+    """Say exactly how long something lasts, in the largest unit that leaves no rest, with the reader's digits."""
+    seconds = int(duration.total_seconds())
+    if seconds % DAY == 0:
+        return _span(seconds)
+    if seconds % HOUR == 0:
+        count = seconds // HOUR
+        return ngettext("%(count)s h", "%(count)s h", count) % {"count": _digits(str(count))}
+    count = seconds // MINUTE
+    return ngettext("%(count)s min", "%(count)s min", count) % {"count": _digits(str(count))}
 
 
 @register.simple_tag(takes_context=True)

@@ -1,5 +1,6 @@
 """Everyone and everything that can act at the desk, and the record of what they did."""
 
+from users.models.approvals import ApprovalDecision, ApprovalPolicy, ApprovalRequest, StepUp
 from users.models.audit import AuditEvent, AuditSeal
 from users.models.devices import RecoveryCode, RecoveryDevice, TotpDevice
 from users.models.people import Counterparty, Person, User
@@ -7,6 +8,9 @@ from users.models.roles import Role, RoleGrant
 from users.models.telegram import CallbackToken, TelegramLink
 
 __all__ = [
+    "ApprovalDecision",
+    "ApprovalPolicy",
+    "ApprovalRequest",
     "AuditEvent",
     "AuditSeal",
     "CallbackToken",
@@ -16,6 +20,7 @@ __all__ = [
     "RecoveryDevice",
     "Role",
     "RoleGrant",
+    "StepUp",
     "TelegramLink",
     "TotpDevice",
     "User",

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from trading.lib.ids import new_ref
@@ -111,6 +111,13 @@ class User(StateMachine, AbstractBaseUser, PermissionsMixin):  # type: ignore[dj
         output_field=models.BooleanField(),
         db_persist=True,
     )
+    approval_reason = models.TextField(blank=True)
+    approval_requested_by = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    secondary_approver = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    secondary_approved_at = models.DateTimeField(null=True, blank=True)
+    approval_request = models.OneToOneField(
+        "users.ApprovalRequest", on_delete=models.PROTECT, null=True, blank=True, related_name="decided_user"
+    )
     language = models.CharField(max_length=8, default="en")
     time_zone = models.CharField(max_length=64, default="UTC")
     created_at = models.DateTimeField(auto_now_add=True)
@@ -128,6 +135,22 @@ class User(StateMachine, AbstractBaseUser, PermissionsMixin):  # type: ignore[dj
             models.CheckConstraint(condition=Q(is_superuser=False), name="user_nobody_is_superuser"),
             models.CheckConstraint(condition=Q(kind="service") | Q(person__isnull=False), name="user_human_has_person"),
             models.CheckConstraint(condition=Q(kind="human") | Q(person__isnull=True), name="user_service_has_none"),
+            models.CheckConstraint(
+                condition=Q(status="pending")
+                | Q(
+                    ~Q(approval_reason=""),
+                    approval_requested_by__isnull=False,
+                    secondary_approver__isnull=False,
+                    secondary_approved_at__isnull=False,
+                ),
+                name="user_decided_by_two",
+            ),
+            models.CheckConstraint(
+                condition=Q(secondary_approver__isnull=True)
+                | (~Q(secondary_approver=F("id")) & ~Q(secondary_approver=F("approval_requested_by")))
+                | Q(approval_request__isnull=True),
+                name="user_four_eyes",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,12 +1,10 @@
-"""What changes people, their roles, devices and links."""
+"""Second factors: enrolling, checking, using up."""
 
 import secrets
-from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
-from django.contrib.auth.password_validation import validate_password
 from django_otp.models import Device
 
 from trading.lib.errors import Forbidden
@@ -21,115 +19,10 @@ from users.errors import (
     WrongCode,
     WrongRecoveryCode,
 )
-from users.models import (
-    AuditSeal,
-    Counterparty,
-    Person,
-    RecoveryCode,
-    RecoveryDevice,
-    Role,
-    RoleGrant,
-    TelegramLink,
-    TotpDevice,
-    User,
-)
+from users.models import RecoveryCode, RecoveryDevice, StepUp, TotpDevice, User
 
 RECOVERY_CODES = 10
 SECRET_BYTES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class NewUser:
-    """Who is to get a login."""
-
-    username: str
-    full_name: str
-    counterparty: Counterparty | None = None
-    language: str = "en"
-    time_zone: str = "UTC"
-    password: str = ""
-    kind: str = User.Kind.HUMAN
-
-
-@operation
-def create_counterparty(*, name: str, kind: str, actor: User | None, now: datetime) -> Counterparty:
-    """A legal entity that will trade with the desk. Its ledger accounts are opened by `settlement`."""
-    counterparty = Counterparty.objects.create(name=name, kind=kind)
-    change = audit.Change(after={"name": name, "kind": kind})
-    audit.record("counterparty.created", actor=actor, subject=counterparty, at=now, change=change)
-    return counterparty
-
-
-@operation
-def create_user(*, new: NewUser, actor: User | None, now: datetime) -> User:
-    """
-    A pending login for a new person (or a service). It can do nothing until it is active.
-
-    :raises django.core.exceptions.ValidationError: the password is too weak.
-    """
-    user = User(username=new.username, kind=new.kind, counterparty=new.counterparty)
-    user.language, user.time_zone = new.language, new.time_zone
-    if new.password:
-        validate_password(new.password, user)
-        user.set_password(new.password)
-    else:
-        user.set_unusable_password()
-    if new.kind == User.Kind.HUMAN:
-        user.person = Person.objects.create(full_name=new.full_name)
-    user.save(force_insert=True)
-    change = audit.Change(after={"username": new.username, "status": user.status})
-    audit.record("user.created", actor=actor, subject=user, at=now, change=change)
-    return user
-
-
-@operation
-def activate_user(*, user: User, actor: User | None, reason: str, now: datetime) -> User:
-    """Let a pending login in."""
-    return _move(user, User.Status.ACTIVE, "user.activated", actor=actor, reason=reason, now=now)
-
-
-@operation
-def suspend_user(*, user: User, actor: User | None, reason: str, now: datetime) -> User:
-    """Take away all a login can do, at once. Reduces risk: one person may."""
-    return _move(user, User.Status.SUSPENDED, "user.suspended", actor=actor, reason=reason, now=now)
-
-
-def _move(user: User, to: str, event: str, *, actor: User | None, reason: str, now: datetime) -> User:
-    before = user.status
-    user.move(to, at=now)
-    change = audit.Change(before={"status": before}, after={"status": to}, reason=reason)
-    audit.record(event, actor=actor, subject=user, at=now, change=change)
-    return user
-
-
-@operation
-def grant_role(*, user: User, role: Role, actor: User | None, now: datetime) -> RoleGrant:
-    """Give the user one role."""
-    grant = RoleGrant.objects.create(user=user, role=role, granted_at=now)
-    change = audit.Change(after={"role": role})
-    audit.record("role.granted", actor=actor, subject=user, at=now, change=change)
-    return grant
-
-
-@operation
-def link_telegram(*, user: User, telegram_id: int, now: datetime) -> TelegramLink:
-    """Bind a Telegram account to the user; earlier links of either end."""
-    live = TelegramLink.objects.filter(ended_at=None)
-    (live.filter(user=user) | live.filter(telegram_id=telegram_id)).update(ended_at=now)
-    link = TelegramLink.objects.create(user=user, telegram_id=telegram_id, linked_at=now)
-    change = audit.Change(after={"telegram_id": telegram_id})
-    audit.record("telegram.linked", actor=user, subject=user, at=now, change=change)
-    return link
-
-
-@operation
-def set_language(*, user: User, language: str, now: datetime) -> User:
-    """The language the desk speaks with the user."""
-    change = audit.Change(before={"language": user.language}, after={"language": language})
-    user.language = language
-    user.save(update_fields=["language", "updated_at"])
-    audit.record("user.language_set", actor=user, subject=user, at=now, change=change)
-    return user
 
 
 @operation
@@ -256,7 +149,30 @@ def _refuse_throttled(device: TotpDevice | RecoveryDevice, now: datetime) -> Non
         raise TooManyCodes(seconds=max(1, round((until - now).total_seconds())) if until else 60)
 
 
+def step_up(*, user: User, token: str, digest: bytes, now: datetime) -> StepUp:
+    """
+    Prove afresh who one is, for one decision on this digest, with a one-time code.
+
+    :raises NoDevice: no authenticator app is confirmed.
+    :raises TooManyCodes: wrong too often in a row.
+    :raises ReusedCode: right, but used before.
+    :raises WrongCode: not right.
+    """
+    verify_otp(user=user, token=token, now=now)
+    return _record_step_up(user=user, method=StepUp.Method.TOTP, digest=digest, now=now)
+
+
+def step_up_in_sandbox(*, user: User, digest: bytes, now: datetime) -> StepUp:
+    """
+    The seed's proof for demo people, who cannot type codes. It says in the evidence what it is.
+
+    :raises Forbidden: this is not a sandbox.
+    """
+    if not settings.IS_SANDBOX:
+        raise Forbidden
+    return _record_step_up(user=user, method=StepUp.Method.SANDBOX, digest=digest, now=now)
+
+
 @operation
-def seal_audit(*, now: datetime) -> AuditSeal | None:
-    """Seal the oldest unsealed audit events; nothing when there are none."""
-    return audit.seal(at=now)
+def _record_step_up(*, user: User, method: str, digest: bytes, now: datetime) -> StepUp:
+    return StepUp.objects.create(user=user, method=method, digest=digest, verified_at=now)

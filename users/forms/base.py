@@ -1,4 +1,4 @@
-"""Signing in. What is secret is never sent back to the page."""
+"""What all forms of the console share, and signing in. What is secret is never sent back to the page."""
 
 from typing import Any
 
@@ -13,11 +13,13 @@ DIGITS = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩", "012345678901
 class ConsoleForm(forms.Form):
     """A form in the console's look: marked errors, no inline anything, secrets cleared."""
 
-    def __init__(self, data: QueryDict | None = None) -> None:
-        super().__init__(data, label_suffix="")
+    def __init__(self, data: QueryDict | None = None, *, scope: str = "") -> None:
+        """`scope` keeps the ids of several forms on one page apart."""
+        super().__init__(data, label_suffix="", auto_id=f"id_{scope}_%s" if scope else "id_%s")
         for name, field in self.fields.items():
             css = "in otp" if name == "otp_token" else "in"
-            field.widget.attrs.setdefault("class", css)
+            if not isinstance(field.widget, forms.CheckboxSelectMultiple | forms.HiddenInput):
+                field.widget.attrs.setdefault("class", css)
 
 
 class PasswordForm(ConsoleForm):
@@ -46,15 +48,15 @@ class _CodeInput(forms.TextInput):
         return super().get_context(name, "", attrs)
 
 
-class TokenForm(ConsoleForm):
-    """The second factor: a code of an authenticator app. Spaces and Persian digits are understood."""
+class CodeForm(ConsoleForm):
+    """A form with a code of an authenticator app. Spaces and Persian digits are understood."""
 
     otp_token = forms.CharField(
         label=_("One-time code"),
         help_text=_("6 digits from your authenticator app."),
         max_length=16,
         error_messages={"required": _("One-time code: enter the 6 digits your authenticator app shows.")},
-        widget=_CodeInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code", "autofocus": True}),
+        widget=_CodeInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code"}),
     )
 
     def clean_otp_token(self) -> str:
@@ -63,6 +65,14 @@ class TokenForm(ConsoleForm):
         if len(token) != TOKEN_LENGTH or not token.isdecimal():
             raise forms.ValidationError(_("One-time code: it has 6 digits."), code="malformed")
         return token
+
+
+class TokenForm(CodeForm):
+    """The second factor at the sign-in."""
+
+    def __init__(self, data: QueryDict | None = None) -> None:
+        super().__init__(data)
+        self.fields["otp_token"].widget.attrs["autofocus"] = True
 
 
 class RecoveryForm(ConsoleForm):

@@ -1,0 +1,54 @@
+"""The acts on money that two decide. So far: turning automatic settlement on."""
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
+from waffle.models import Switch
+
+from settlement import autosettle
+from trading.lib.errors import Conflict, NotFound
+from users import acts, audit
+from users.acts import Act, Line, Payload
+from users.models import ApprovalRequest
+
+
+class AlreadyOn(Conflict):
+    """There is nothing to turn on."""
+
+    code = "already_on"
+    text = lazy("Automatic settlement is on already.")
+
+
+class TurnFlagOn(Act):
+    """Let settlements pay by themselves. Off is one person's act, at once."""
+
+    name, title, subject_type = "flag.on", lazy("Turn automatic settlement on"), "flag"
+
+    def state(self, subject_ref: str) -> dict[str, object]:
+        """Whether it is on."""
+        if subject_ref != autosettle.FLAG:
+            raise NotFound
+        return {"is_on": Switch.objects.filter(name=autosettle.FLAG, active=True).exists()}
+
+    def check(self, subject_ref: str, payload: Payload) -> None:  # noqa: ARG002 - the interface
+        """It must be off."""
+        if self.state(subject_ref)["is_on"]:
+            raise AlreadyOn
+
+    def describe(self, subject_ref: str, payload: Payload) -> list[Line]:  # noqa: ARG002 - the interface
+        """Off, then on."""
+        now = self.state(subject_ref)["is_on"]
+        return [Line(lazy("Automatic settlement"), _("On") if now else _("Off"), _("On"))]
+
+    def execute(self, request: ApprovalRequest, *, now: datetime) -> str:
+        """Flip it. The backlog is not paid by this."""
+        before = autosettle.write(is_on=True)
+        change = acts.carried(request, before={"is_on": before}, after={"is_on": True})
+        audit.record("flag.turned_on", actor=request.requested_by, subject=request, at=now, change=change)
+        return _("Automatic settlement is on.")
+
+
+def register() -> None:
+    """Make them known."""
+    acts.register(TurnFlagOn())

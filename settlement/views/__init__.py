@@ -1,0 +1,1 @@
+"""The console's pages about settlements and the flag."""

@@ -1,0 +1,68 @@
+"""Writes about people, their devices, decisions and evidence: one public function per use case."""
+
+from users.operations.approvals import (
+    Proposal,
+    decide,
+    execute_approved,
+    expire_approvals,
+    lay_down_policies,
+    propose,
+    withdraw,
+)
+from users.operations.bootstrap import bootstrap
+from users.operations.devices import (
+    confirm_enrolment,
+    enrol_demo_device,
+    start_enrolment,
+    step_up,
+    step_up_in_sandbox,
+    use_recovery_code,
+    verify_otp,
+)
+from users.operations.evidence import record_export, record_verification, seal_audit
+from users.operations.people import (
+    NewUser,
+    create_counterparty,
+    create_user,
+    link_telegram,
+    revoke_role,
+    set_language,
+    suspend_user,
+)
+from users.operations.preflight import require_decidable, require_proposable
+from users.operations.rules import current_policy, eligible, require_decider, subject_person, target_changed
+
+__all__ = [
+    "NewUser",
+    "Proposal",
+    "bootstrap",
+    "confirm_enrolment",
+    "create_counterparty",
+    "create_user",
+    "current_policy",
+    "decide",
+    "eligible",
+    "enrol_demo_device",
+    "execute_approved",
+    "expire_approvals",
+    "lay_down_policies",
+    "link_telegram",
+    "propose",
+    "record_export",
+    "record_verification",
+    "require_decidable",
+    "require_decider",
+    "require_proposable",
+    "revoke_role",
+    "seal_audit",
+    "set_language",
+    "start_enrolment",
+    "step_up",
+    "step_up_in_sandbox",
+    "subject_person",
+    "suspend_user",
+    "target_changed",
+    "use_recovery_code",
+    "verify_otp",
+    "withdraw",
+]

@@ -1,0 +1,114 @@
+"""Counterparties, logins, roles and links."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth.password_validation import validate_password
+from django.db.models import Q
+
+from trading.lib.operations import operation
+from users import audit, capabilities
+from users.errors import NeedsTwo, NotHeld
+from users.models import Counterparty, Person, Role, RoleGrant, TelegramLink, User
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """Who is to get a login."""
+
+    username: str
+    full_name: str
+    counterparty: Counterparty | None = None
+    language: str = "en"
+    time_zone: str = "UTC"
+    password: str = ""
+    kind: str = User.Kind.HUMAN
+
+
+@operation
+def create_counterparty(*, name: str, kind: str, actor: User | None, now: datetime) -> Counterparty:
+    """A legal entity that will trade with the desk. Its ledger accounts are opened by `settlement`."""
+    counterparty = Counterparty.objects.create(name=name, kind=kind)
+    change = audit.Change(after={"name": name, "kind": kind})
+    audit.record("counterparty.created", actor=actor, subject=counterparty, at=now, change=change)
+    return counterparty
+
+
+@operation
+def create_user(*, new: NewUser, actor: User | None, now: datetime) -> User:
+    """
+    A pending login for a new person (or a service). It can do nothing until it is active.
+
+    :raises django.core.exceptions.ValidationError: the password is too weak.
+    """
+    user = User(username=new.username, kind=new.kind, counterparty=new.counterparty)
+    user.language, user.time_zone = new.language, new.time_zone
+    if new.password:
+        validate_password(new.password, user)
+        user.set_password(new.password)
+    else:
+        user.set_unusable_password()
+    if new.kind == User.Kind.HUMAN:
+        user.person = Person.objects.create(full_name=new.full_name)
+    user.save(force_insert=True)
+    change = audit.Change(after={"username": new.username, "status": user.status})
+    audit.record("user.created", actor=actor, subject=user, at=now, change=change)
+    return user
+
+
+@operation
+def suspend_user(*, user: User, actor: User | None, reason: str, now: datetime) -> User:
+    """Take away all a login can do, at once. Reduces risk: one person may."""
+    if actor is not None:
+        capabilities.require(actor, "user.suspend")
+    before = user.status
+    user.move(User.Status.SUSPENDED, at=now)
+    change = audit.Change(
+        before={"status": before}, after={"status": user.status}, reason=reason, capability="user.suspend"
+    )
+    audit.record("user.suspended", actor=actor, subject=user, at=now, change=change)
+    return user
+
+
+@operation
+def revoke_role(*, user: User, role: Role, actor: User | None, reason: str, now: datetime) -> RoleGrant:
+    """
+    Take a role away, at once. Reduces risk: one person may.
+
+    :raises NotHeld: the user does not hold it.
+    """
+    if actor is not None:
+        capabilities.require(actor, "role.revoke")
+    grant = RoleGrant.objects.select_for_update().filter(user=user, role=role, revoked_at=None).first()
+    if grant is None:
+        raise NotHeld(username=user.username, role=role)
+    grant.revoked_at = now
+    grant.save(update_fields=["revoked_at"])
+    change = audit.Change(before={"role": role}, reason=reason, capability="role.revoke")
+    audit.record("role.revoked", actor=actor, subject=user, at=now, change=change)
+    return grant
+
+
+@operation
+def link_telegram(*, user: User, telegram_id: int, now: datetime) -> TelegramLink:
+    """
+    Bind a user's first Telegram account. A second one is the act `telegram.relink`: two people decide.
+
+    :raises NeedsTwo: the user was linked before, or somebody else has this account.
+    """
+    if TelegramLink.objects.filter(Q(user=user) | Q(telegram_id=telegram_id, ended_at=None)).exists():
+        raise NeedsTwo(act="telegram.relink")
+    link = TelegramLink.objects.create(user=user, telegram_id=telegram_id, linked_at=now)
+    change = audit.Change(after={"telegram_id": telegram_id})
+    audit.record("telegram.linked", actor=user, subject=user, at=now, change=change)
+    return link
+
+
+@operation
+def set_language(*, user: User, language: str, now: datetime) -> User:
+    """The language the desk speaks with the user."""
+    change = audit.Change(before={"language": user.language}, after={"language": language})
+    user.language = language
+    user.save(update_fields=["language", "updated_at"])
+    audit.record("user.language_set", actor=user, subject=user, at=now, change=change)
+    return user

@@ -1,0 +1,68 @@
+"""How each act is decided, until two people change it: the first version of every policy."""
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.utils.translation import gettext_lazy as _
+
+from trading.lib.errors import Invalid
+from users.models import Role
+
+SHORTEST_REASON, LONGEST_REASON = 20, 1000
+# Blanks of any script: separators, controls, joiners, marks of direction, fillers, private use. In the
+# database `desk_meaningful` holds the same list; a test compares the two letter by letter.
+BLANK = re.compile(
+    r"[\u0001-\u0020\u007f-\u00a0\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2"
+    r"\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f\u2028-\u202f\u205f-\u206f\u2800\u3000"
+    r"\u3164\ue000-\uf8ff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U000110bd\U000110cd"
+    r"\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+    r"\U000f0000-\U0010ffff]"
+)
+NOT_TEXT = re.compile(r"[\x00\ud800-\udfff]")
+
+
+class MeaninglessReason(Invalid):
+    """The reason has too few characters that are not blank, or too many."""
+
+    code = "reason_too_short"
+    text = _(
+        "Reason: write at least {shortest} characters (blanks do not count) so an auditor can follow the decision."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The terms of one act's decision."""
+
+    proposers: tuple[str, ...]
+    expires_after: timedelta
+    approver: str = Role.APPROVER
+    quorum: int = 1
+    execute_within: timedelta = timedelta(hours=1)
+    step_up_within: timedelta = timedelta(minutes=5)
+
+
+DAY = timedelta(days=1)
+FIRST: dict[str, Policy] = {
+    "user.approve": Policy((Role.OPS,), DAY),
+    "user.reject": Policy((Role.OPS,), DAY),
+    "user.reopen": Policy((Role.OPS,), DAY),
+    "user.reactivate": Policy((Role.OPS,), DAY),
+    "role.grant": Policy((Role.ADMIN,), 7 * DAY),
+    "telegram.relink": Policy((Role.OPS,), DAY),
+    "policy.change": Policy((Role.ADMIN,), 7 * DAY),
+    "flag.on": Policy((Role.ADMIN, Role.OPS), timedelta(hours=2)),
+}
+
+
+def require_meaningful(reason: str) -> str:
+    """
+    The reason without blanks at its ends, and without what is no text at all (NUL, halves of letters).
+
+    :raises MeaninglessReason: fewer than 20 characters that are not blank in any script, or over 1000.
+    """
+    words = NOT_TEXT.sub("", reason).strip()
+    if len(BLANK.sub("", words)) < SHORTEST_REASON or len(words) > LONGEST_REASON:
+        raise MeaninglessReason(shortest=SHORTEST_REASON, longest=LONGEST_REASON)
+    return words

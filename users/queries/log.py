@@ -1,0 +1,109 @@
+"""Reads of the audit log. Each has a fixed number of queries."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from django.db.models import Max, Q, QuerySet
+
+from trading.lib.errors import NotFound
+from users.models import AuditEvent, User
+
+PAGE_SIZE = 50
+TIMELINE_LIMIT = 200
+CHUNK = 500
+LATEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """
+    Which events the log shows; it comes from the address of the page.
+
+    :param own: only what this user did (nobody: everything).
+    """
+
+    text: str = ""
+    name: str = ""
+    actor: str = ""
+    since: date | None = None
+    until: date | None = None
+    before: int | None = None
+    own: User | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of events, newest first, and the id the older ones begin after."""
+
+    rows: list[AuditEvent]
+    older: int | None
+
+
+def events_about(refs: Sequence[str]) -> list[AuditEvent]:
+    """List what happened to the things with these refs, oldest first (the latest 200)."""
+    latest = AuditEvent.objects.filter(subject_ref__in=refs).order_by("-pk")[:TIMELINE_LIMIT]
+    return list(reversed(latest))
+
+
+def events_named(names: Sequence[str]) -> list[AuditEvent]:
+    """List the latest events of these kinds, newest first (at most 20)."""
+    return list(AuditEvent.objects.filter(name__in=names).order_by("-pk")[:LATEST])
+
+
+def page(criteria: Criteria, *, size: int = PAGE_SIZE) -> Page:
+    """Read one page of the log. One query."""
+    found = found_by(criteria).order_by("-pk")
+    if criteria.before:
+        found = found.filter(pk__lt=criteria.before)
+    events = list(found[: size + 1])
+    return Page(events[:size], events[size - 1].pk if len(events) > size else None)
+
+
+def event(pk: int, *, own: User | None) -> AuditEvent:
+    """
+    Read one event. One query.
+
+    :raises NotFound: there is none, or not for this reader.
+    """
+    event = found_by(Criteria(own=own)).filter(pk=pk).first()
+    if event is None:
+        raise NotFound
+    return event
+
+
+def last_id() -> int:
+    """The id of the newest event, so that an export has an end."""
+    newest: int | None = AuditEvent.objects.aggregate(last=Max("pk"))["last"]
+    return newest or 0
+
+
+def in_order(criteria: Criteria, *, last: int) -> Iterator[AuditEvent]:
+    """Every event that fits, oldest first, up to the id `last`; read in portions, each a short statement."""
+    found, after = found_by(criteria).filter(pk__lte=last).order_by("pk"), 0
+    while portion := list(found.filter(pk__gt=after)[:CHUNK]):
+        yield from portion
+        after = portion[-1].pk
+
+
+def found_by(criteria: Criteria) -> QuerySet[AuditEvent]:
+    """Every event that fits."""
+    found = AuditEvent.objects.select_related("actor", "secondary_approver")
+    if criteria.own is not None:
+        found = found.filter(actor=criteria.own)
+    if criteria.name:
+        found = found.filter(name__startswith=criteria.name.lower())
+    if criteria.actor:
+        found = found.filter(actor_name__iexact=criteria.actor)
+    if criteria.since:
+        found = found.filter(at__gte=_midnight(criteria.since))
+    if criteria.until:
+        found = found.filter(at__lt=_midnight(criteria.until + timedelta(days=1)))
+    if text := criteria.text.strip():
+        about = Q(subject_ref__istartswith=text) | Q(request_id=text) | Q(name__icontains=text)
+        found = found.filter(about | Q(reason__icontains=text))
+    return found
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)

@@ -1,0 +1,169 @@
+"""Reads about people, their logins and the legal entities they trade for. Each has a fixed number of queries."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
+
+from trading.lib.errors import NotFound
+from users.errors import NotActive, NotLinked
+from users.models import ApprovalRequest, Counterparty, RecoveryCode, RoleGrant, TelegramLink, TotpDevice, User
+
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Criteria:
+    """Which logins the list shows; it comes from the address of the page."""
+
+    status: str = ""
+    text: str = ""
+    before: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of logins, newest first, and where the older ones begin."""
+
+    rows: list[User]
+    older: str
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One login with its roles, second factors and Telegram account."""
+
+    user: User
+    grants: list[RoleGrant]
+    totp: TotpDevice | None
+    recovery_codes: int
+    links: list[TelegramLink]
+
+    @property
+    def roles(self) -> list[str]:
+        """The roles it holds now."""
+        return [grant.role for grant in self.grants if grant.revoked_at is None]
+
+    @property
+    def link(self) -> TelegramLink | None:
+        """The Telegram account it speaks from now."""
+        return next((link for link in self.links if link.ended_at is None), None)
+
+
+def counts() -> Mapping[str, int]:
+    """Count the logins of each status. One query."""
+    found = User.objects.order_by().values_list("status").annotate(number=Count("pk"))
+    return dict(found)
+
+
+def page(criteria: Criteria, *, size: int = PAGE_SIZE) -> Page:
+    """Read one page of logins. Three queries, whatever the number of rows."""
+    found = _with_all(User.objects.order_by("-pk"))
+    if criteria.status:
+        found = found.filter(status=criteria.status)
+    if text := criteria.text.strip():
+        found = found.filter(
+            Q(username__icontains=text)
+            | Q(person__full_name__icontains=text)
+            | Q(counterparty__name__icontains=text)
+            | Q(ref=text.upper())
+        )
+    if criteria.before:
+        found = found.filter(pk__lt=User.objects.filter(ref=criteria.before).values("pk"))
+    users = list(found[: size + 1])
+    return Page(users[:size], users[size - 1].ref if len(users) > size else "")
+
+
+def detail(ref: str) -> Detail:
+    """
+    Read one login. Five queries.
+
+    :raises NotFound: there is none of that ref.
+    """
+    related = ("person", "counterparty", "approval_requested_by", "secondary_approver", "approval_request")
+    user = User.objects.select_related(*related).filter(ref=ref).first()
+    if user is None:
+        raise NotFound
+    return Detail(
+        user,
+        list(RoleGrant.objects.filter(user=user).order_by("pk")),
+        confirmed_totp(user),
+        RecoveryCode.objects.filter(device__user=user, used_at=None).count(),
+        list(TelegramLink.objects.filter(user=user).order_by("-pk")),
+    )
+
+
+def counterparties(
+    *, text: str = "", kind: str = "", before: str = "", size: int = PAGE_SIZE
+) -> tuple[list[Counterparty], str]:
+    """Read one page of legal entities with the number of their logins, and where older ones begin. One query."""
+    found = Counterparty.objects.annotate(
+        people=Count("users", distinct=True),
+        active_people=Count("users", filter=Q(users__status=User.Status.ACTIVE), distinct=True),
+    ).order_by("-pk")
+    if kind:
+        found = found.filter(kind=kind)
+    if text:
+        found = found.filter(Q(name__icontains=text) | Q(ref=text.upper()))
+    if before:
+        found = found.filter(pk__lt=Counterparty.objects.filter(ref=before).values("pk"))
+    rows: list[Counterparty] = [*found[: size + 1]]
+    return rows[:size], rows[size - 1].ref if len(rows) > size else ""
+
+
+def counterparty(ref: str) -> tuple[Counterparty, list[User]]:
+    """
+    Read one legal entity and its logins. Four queries.
+
+    :raises NotFound: there is none of that ref.
+    """
+    found = Counterparty.objects.filter(ref=ref).first()
+    if found is None:
+        raise NotFound
+    return found, list(_with_all(User.objects.filter(counterparty=found).order_by("username")))
+
+
+def room_of(ref: str) -> tuple[str, str] | None:
+    """Find the room (by the name of its address) and the ref of the login, entity or request a ref names. One query."""
+    found = {
+        "USR": ("users:user", User.objects.filter(ref=ref)),
+        "CPY": ("users:counterparty", Counterparty.objects.filter(ref=ref)),
+        "APR": ("users:approval", ApprovalRequest.objects.filter(ref=ref)),
+    }.get(ref.partition("-")[0])
+    return (found[0], ref) if found and found[1].exists() else None
+
+
+def _with_all(users: QuerySet[User]) -> QuerySet[User]:
+    """With person, counterparty, present roles, present Telegram account, and whether a second factor is confirmed."""
+    grants = RoleGrant.objects.filter(revoked_at=None).order_by("role")
+    links = TelegramLink.objects.filter(ended_at=None)
+    return (
+        users.select_related("person", "counterparty")
+        .annotate(has_totp=Exists(TotpDevice.objects.filter(user=OuterRef("pk"), confirmed=True)))
+        .prefetch_related(
+            Prefetch("role_grants", grants, to_attr="live_grants"),
+            Prefetch("telegram_links", links, to_attr="live_links"),
+        )
+    )
+
+
+def confirmed_totp(user: User) -> TotpDevice | None:
+    """Find the user's confirmed authenticator, if one was enrolled."""
+    device: TotpDevice | None = TotpDevice.objects.filter(user=user, confirmed=True).first()
+    return device
+
+
+def user_of_telegram(telegram_id: int) -> User:
+    """
+    The active user a Telegram account speaks for, with its counterparty.
+
+    :raises NotLinked: nobody has this account.
+    :raises NotActive: the user may not act at present.
+    """
+    links = TelegramLink.objects.select_related("user__counterparty", "user__person")
+    link = links.filter(telegram_id=telegram_id, ended_at=None).first()
+    if link is None:
+        raise NotLinked
+    if not link.user.is_active:
+        raise NotActive
+    return link.user

@@ -1,0 +1,234 @@
+"""The logins: who they are, what was decided about them, and what can be asked for or stopped."""
+
+from collections.abc import Callable
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST, require_safe
+
+from trading.lib import clock, http
+from trading.lib.errors import Conflict, DeskError, NotFound
+from users import access, acts, capabilities, operations
+from users.access import console
+from users.acts import Line
+from users.forms import (
+    ApproveUserForm,
+    ConsoleForm,
+    GrantRoleForm,
+    ProposalForm,
+    ReasonForm,
+    RelinkForm,
+    RevocationForm,
+)
+from users.forms.proposing import roles_for
+from users.models import Role, User
+from users.queries import approvals, events_about
+from users.queries import people as queries
+from users.queries.people import Criteria, Detail
+from users.views import proposing
+from users.views.proposing import CONFLICT, INVALID
+
+ACTS: dict[str, tuple[str, ...]] = {
+    User.Status.PENDING: ("user.approve", "user.reject"),
+    User.Status.REJECTED: ("user.reopen",),
+    User.Status.SUSPENDED: ("user.reactivate",),
+    User.Status.ACTIVE: ("role.grant", "telegram.relink"),
+}
+
+type Roles = list[Role]
+
+
+@require_safe
+@console("user.view")
+def users(request: HttpRequest) -> HttpResponse:
+    """List the logins of a status, or those a search finds."""
+    status = request.GET.get("status", "")
+    criteria = Criteria(
+        status=status if status in User.Status.values else "",
+        text=request.GET.get("q", "")[:100],
+        before=request.GET.get("before", "")[:16],
+    )
+    page = queries.page(criteria)
+    context = {
+        "room": "users",
+        "page": page,
+        "criteria": criteria,
+        "tabs": _tabs(request, criteria),
+        "older_url": http.url_with(request, before=page.older) if page.older else "",
+        "newest_url": http.url_with(request, before=None) if criteria.before else "",
+    }
+    return render(request, "users/list.html", context)
+
+
+@require_safe
+@console("user.view")
+def user(request: HttpRequest, ref: str) -> HttpResponse:
+    """Show one login: evidence, roles, devices, Telegram account, events, and what may be done."""
+    return _show(request, queries.detail(ref), chosen=request.GET.get("act", ""))
+
+
+@sensitive_post_parameters("otp_token")
+@require_POST
+@console("user.view")
+def proposal(request: HttpRequest, ref: str, act: str) -> HttpResponse:
+    """
+    Propose something about a login.
+
+    :raises NotFound: there is no such act on users.
+    :raises Forbidden: the actor may not propose it.
+    """
+    detail, actor = queries.detail(ref), access.actor(request)
+    if act not in {name for names in ACTS.values() for name in names}:
+        raise NotFound
+    form = _form(act, detail, actor, request.POST)
+    asked = proposing.propose(form, act=act, subject_ref=ref, actor=actor)
+    if asked.request is not None:
+        return proposing.proposed(request, asked.request)
+    return _show(request, detail, chosen=act, form=form, status=asked.status)
+
+
+@require_POST
+@console("user.suspend")
+def suspension(request: HttpRequest, ref: str) -> HttpResponse:
+    """Suspend a login at once: it reduces risk, so one person may."""
+    detail, form = queries.detail(ref), ReasonForm(request.POST, scope="suspend")
+    done = _("%(user)s is suspended. All sessions have ended.") % {"user": detail.user.username}
+    return _stop(
+        request,
+        detail,
+        form,
+        lambda actor: operations.suspend_user(
+            user=detail.user, actor=actor, reason=form.cleaned_data["reason"], now=clock.now()
+        ),
+        done=done,
+    )
+
+
+@require_POST
+@console("role.revoke")
+def role_revocation(request: HttpRequest, ref: str) -> HttpResponse:
+    """Take a role away at once: it reduces risk, so one person may."""
+    detail = queries.detail(ref)
+    form = RevocationForm(request.POST, held=detail.roles, scope="revoke")
+    return _stop(
+        request,
+        detail,
+        form,
+        lambda actor: operations.revoke_role(
+            user=detail.user,
+            role=Role(form.cleaned_data["role"]),
+            actor=actor,
+            reason=form.cleaned_data["reason"],
+            now=clock.now(),
+        ),
+        done=_("The role is revoked."),
+    )
+
+
+def _stop(
+    request: HttpRequest, detail: Detail, form: ReasonForm, act: Callable[[User], object], *, done: str
+) -> HttpResponse:
+    """Do what one person may, or show the page again with what is wrong."""
+    status = INVALID
+    if form.is_valid():
+        try:
+            act(access.actor(request))
+        except (Conflict, NotFound) as error:
+            form.add_error(None, error.sentence)
+            status = CONFLICT
+        else:
+            messages.success(request, done)
+            return redirect("users:user", detail.user.ref)
+    fresh = queries.detail(detail.user.ref)
+    if isinstance(form, RevocationForm):
+        return _show(request, fresh, revocation=form, status=status)
+    return _show(request, fresh, suspension=form, status=status)
+
+
+def _show(
+    request: HttpRequest,
+    detail: Detail,
+    *,
+    chosen: str = "",
+    form: ConsoleForm | None = None,
+    suspension: ConsoleForm | None = None,
+    revocation: ConsoleForm | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    actor, subject = access.actor(request), detail.user
+    offered = _offered(detail, actor)
+    act = chosen if chosen in offered else (form and chosen) or ""
+    if act and form is None:
+        form = _form(act, detail, actor)
+    is_other = subject.person_id is None or subject.person_id != actor.person_id
+    can_suspend = subject.status == User.Status.ACTIVE and capabilities.holds(actor, "user.suspend") and is_other
+    can_revoke = bool(detail.roles) and capabilities.holds(actor, "role.revoke")
+    context = {
+        "room": "users",
+        "detail": detail,
+        "subject": subject,
+        "events": events_about([subject.ref]),
+        "requests": approvals.open_about(subject.ref),
+        "offered": [{"act": name, "title": acts.act_of(name).title} for name in offered],
+        "act": act,
+        "title": acts.act_of(act).title if act else "",
+        "form": form,
+        "lines": _lines(act, subject.ref) if act else [],
+        "suspension": (suspension or ReasonForm(scope="suspend")) if can_suspend else None,
+        "revocation": (revocation or RevocationForm(held=detail.roles, scope="revoke")) if can_revoke else None,
+        "outcome": list(messages.get_messages(request)) if request.method == "GET" else [],
+    }
+    return render(request, "users/detail.html", context, status=status)
+
+
+def _offered(detail: Detail, actor: User) -> list[str]:
+    """The acts on this login that this actor may propose now."""
+    if detail.user.person_id is not None and detail.user.person_id == actor.person_id:
+        return []
+    names = ACTS[detail.user.status]
+    may = approvals.may_propose(actor, names)
+    return [name for name in names if name in may and not (name == "role.grant" and not _roles(name, detail))]
+
+
+def _roles(act: str, detail: Detail) -> Roles:
+    sensible = roles_for(detail.user)
+    return sensible if act == "user.approve" else [role for role in sensible if role not in detail.roles]
+
+
+def _form(act: str, detail: Detail, actor: User, data: QueryDict | None = None) -> ProposalForm:
+    people = proposing.candidates(act, detail.user.ref, actor)
+    if act == "user.approve":
+        return ApproveUserForm(data, roles=_roles(act, detail), candidates=people)
+    if act == "role.grant":
+        return GrantRoleForm(data, roles=_roles(act, detail), candidates=people)
+    if act == "telegram.relink":
+        return RelinkForm(data, candidates=people)
+    return ProposalForm(data, candidates=people)
+
+
+def _lines(act: str, subject_ref: str) -> list[Line]:
+    """What is sure to change whatever is filled in; acts that hang on their details show them as fields."""
+    if act in {"role.grant", "telegram.relink"}:
+        return []
+    try:
+        return acts.act_of(act).describe(subject_ref, {})[:1]
+    except DeskError:
+        return []
+
+
+def _tabs(request: HttpRequest, criteria: Criteria) -> list[dict[str, object]]:
+    counts = queries.counts()
+    labels = {"": _("All"), **{status.value: status.label for status in User.Status}}
+    return [
+        {
+            "key": status,
+            "label": label,
+            "url": http.url_with(request, status=status, before=None),
+            "current": status == criteria.status,
+            "count": counts.get(status, 0) if status else sum(counts.values()),
+        }
+        for status, label in labels.items()
+    ]

@@ -1,0 +1,74 @@
+"""Proposing from any page: checked first, then the one-time code, then the proposal."""
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+
+from trading.lib import clock
+from trading.lib.errors import Conflict, DeskError, Forbidden, NotFound
+from users import access, acts, operations
+from users.errors import NoDevice, ReusedCode, TooManyCodes, WrongCode
+from users.forms import CodeForm, ProposalForm
+from users.models import ApprovalRequest, User
+from users.operations import Proposal
+from users.queries import approvals as queries
+
+INVALID, CONFLICT, THROTTLED = 422, 409, 429
+CODE_REFUSALS = (WrongCode, ReusedCode, TooManyCodes, NoDevice)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What came of a form: the request it made, or the status to show the form with again."""
+
+    request: ApprovalRequest | None
+    status: int = 200
+
+
+def refuse_code(form: CodeForm, error: DeskError) -> int:
+    """Write what is wrong with the one-time code at its field; the answer is the page's status."""
+    form.add_error("otp_token", _("One-time code: %(problem)s") % {"problem": error.sentence})
+    return THROTTLED if isinstance(error, TooManyCodes) else INVALID
+
+
+def candidates(act: str, subject_ref: str, actor: User) -> list[User]:
+    """Who may be asked to decide the act, if this actor proposes it."""
+    subject = operations.subject_person(acts.act_of(act), subject_ref)
+    return operations.eligible(operations.current_policy(act), proposer=actor, subject=subject)
+
+
+def propose(form: ProposalForm, *, act: str, subject_ref: str, actor: User) -> Asked:
+    """
+    Propose what the form asks for. No code is spent on what would be refused anyway.
+
+    :raises Forbidden: the actor may not propose it.
+    """
+    if not form.is_valid():
+        return Asked(None, INVALID)
+    cleaned = form.cleaned_data
+    proposal = Proposal(act, subject_ref, cleaned["reason"], cleaned["key"], form.payload(), form.chosen)
+    now = clock.now()
+    try:
+        operations.require_proposable(proposal=proposal, actor=actor)
+        if not queries.is_known(actor, proposal.key):
+            operations.verify_otp(user=actor, token=cleaned["otp_token"], now=now)
+        return Asked(operations.propose(proposal=proposal, actor=actor, now=now))
+    except CODE_REFUSALS as error:
+        return Asked(None, refuse_code(form, error))
+    except (Forbidden, NotFound):
+        raise
+    except DeskError as error:
+        form.add_error(None, error.sentence)
+        return Asked(None, CONFLICT if isinstance(error, Conflict) else INVALID)
+
+
+def proposed(request: HttpRequest, asked: ApprovalRequest) -> HttpResponse:
+    """Show the proposal, now that it exists."""
+    access.renew_key(request)
+    messages.success(
+        request, _("%(ref)s is proposed. Nothing has changed yet: somebody else decides.") % {"ref": asked.ref}
+    )
+    return redirect("users:approval", asked.ref)
