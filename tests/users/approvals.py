@@ -85,6 +85,14 @@ def run_out(request: ApprovalRequest, owner: Any) -> None:
     _untriggered(owner, "users_approvalrequest", f"update users_approvalrequest set {over} where id = %s", request.pk)  # noqa: S608
 
 
+def age(request: ApprovalRequest, by: timedelta, owner: Any) -> None:
+    """Let it have been proposed earlier, by and to people who held their roles even then."""
+    earlier = "update users_rolegrant set granted_at = granted_at - %s"
+    _untriggered(owner, "users_rolegrant", earlier, by)
+    statement = "update users_approvalrequest set created_at = created_at - %s where id = %s"
+    _untriggered(owner, "users_approvalrequest", statement, by, request.pk)
+
+
 def age_proof(proof: StepUp, by: timedelta, owner: Any) -> None:
     """Make the step-up older than it is."""
     statement = "update users_stepup set verified_at = verified_at - %s where id = %s"

@@ -8,7 +8,6 @@ import pytest
 
 from tests import factories
 from tests.factories import REASON, decide, propose
-from tests.users.acts import Probe, register
 from tests.users.approvals import (
     Desk,
     age_proof,
@@ -39,11 +38,6 @@ def cast(db: None) -> Desk:
 @pytest.fixture
 def request_(cast: Desk) -> ApprovalRequest:
     return propose("user.approve", cast.newcomer.ref, roles=["trader"])
-
-
-@pytest.fixture
-def probe(cast: Desk, monkeypatch: pytest.MonkeyPatch) -> Probe:
-    return register(monkeypatch)
 
 
 def proposing(cast: Desk, *, by: User | None = None, **changes: Any) -> ApprovalRequest:
@@ -244,8 +238,12 @@ def test_anybody_eligible_decides_in_place_of_the_nominee(cast: Desk) -> None:
 
 
 def test_own_proposal(cast: Desk, request_: ApprovalRequest) -> None:
+    digest = bytes(request_.digest)
+
     with pytest.raises(errors.OwnProposal):
         decide(request_, by=cast.proposer)
+    with pytest.raises(errors.OwnProposal):  # and before a code is spent on it
+        operations.require_decidable(request_ref=request_.ref, digest=digest, actor=cast.proposer, now=clock.now())
 
 
 def test_own_proposal_by_another_login(cast: Desk) -> None:

@@ -39,10 +39,6 @@ def request_(cast: Desk) -> ApprovalRequest:
     return propose("user.approve", cast.newcomer.ref, roles=["trader"])
 
 
-def status(user: User) -> str:
-    return User.objects.values_list("status", flat=True).get(pk=user.pk)
-
-
 # --- effects ---------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ from tests.factories import decide, propose
 from tests.probes import refused, sql
 from tests.users.approvals import (
     Desk,
+    age,
     age_proof,
     change_policy,
     desk,
@@ -28,10 +29,7 @@ from users import operations
 from users.models import (
     ApprovalRequest,
     Role,
-    User,
 )
-
-TWO = "only by a request that two people carried"
 
 
 @pytest.fixture
@@ -42,10 +40,6 @@ def cast(db: None) -> Desk:
 @pytest.fixture
 def request_(cast: Desk) -> ApprovalRequest:
     return propose("user.approve", cast.newcomer.ref, roles=["trader"])
-
-
-def status(user: User) -> str:
-    return User.objects.values_list("status", flat=True).get(pk=user.pk)
 
 
 # --- requests --------------------------------------------------------------------------------
@@ -320,21 +314,40 @@ def test_role_that_came_after_the_request_does_not_count(cast: Desk, request_: A
         write_decision(request_, late)
 
 
-def test_proof_of_identity_is_needed_fresh_own_bound_and_once(cast: Desk, owner: Any) -> None:
+def test_proof_of_identity_is_needed_own_bound_and_once(cast: Desk) -> None:
     other = factories.user("approver")
     early = operations.step_up_in_sandbox(user=cast.approver, digest=b"?" * 32, now=clock.now())
     request = propose("user.approve", cast.newcomer.ref)
     second = propose("user.reject", cast.newcomer.ref)
-    old = proof_of(cast.approver, request)
-    age_proof(old, timedelta(minutes=5), owner)
 
-    for proof in (early, old, proof_of(other, request), proof_of(cast.approver, second)):
+    for proof in (early, proof_of(other, request), proof_of(cast.approver, second)):
         with refused("DC27"):
             write_decision(request, cast.approver, proof)
     used = proof_of(cast.approver, request)
     write_decision(request, cast.approver, used)
     with refused("DC27|step_up_id_key"):
         write_decision(second, cast.approver, used)
+
+
+def test_proof_of_identity_is_fresh(cast: Desk, request_: ApprovalRequest, owner: Any) -> None:
+    age(request_, timedelta(minutes=10), owner)
+    old, fresh = proof_of(cast.approver, request_), proof_of(cast.approver, request_)
+    age_proof(old, timedelta(minutes=5), owner)
+    age_proof(fresh, timedelta(minutes=4), owner)
+
+    with refused("DC27"):
+        write_decision(request_, cast.approver, old)
+    write_decision(request_, cast.approver, fresh)
+
+
+def test_quorum_of_now_counts_too(cast: Desk) -> None:
+    factories.user("approver")
+    request = propose("user.approve", cast.newcomer.ref)
+    change_policy("user.approve", quorum=2)
+    write_decision(request, cast.approver)
+
+    with refused("DC12 1 of 2"):
+        sql("update users_approvalrequest set status = 'approved' where id = %s", request.pk)
 
 
 def test_proof_from_before_the_request_does_not_count(cast: Desk, request_: ApprovalRequest, owner: Any) -> None:
