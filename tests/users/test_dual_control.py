@@ -26,7 +26,7 @@ from users import errors, operations
 from users.acts import UnknownAct
 from users.models import ApprovalDecision, ApprovalRequest, AuditEvent, RoleGrant, User
 from users.operations import Proposal
-from users.own_acts import BadPayload, WrongState
+from users.own_acts.base import BadPayload, WrongState
 from users.policies import MeaninglessReason
 
 

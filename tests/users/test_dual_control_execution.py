@@ -25,7 +25,7 @@ from users import errors, operations
 from users.capabilities import MissingCapability
 from users.models import ApprovalRequest, AuditEvent, RoleGrant, User
 from users.operations import Proposal
-from users.own_acts import WrongState
+from users.own_acts.base import WrongState
 from users.policies import MeaninglessReason
 
 

@@ -1,0 +1,23 @@
+"""The acts on people that two decide: letting in and out, roles, Telegram accounts, the policies themselves."""
+
+from users import acts
+from users.own_acts.moves import ApproveUser, ReactivateUser, RejectUser, ReopenUser
+from users.own_acts.policies import ChangePolicy
+from users.own_acts.roles import GrantRole
+from users.own_acts.telegram import RelinkTelegram
+
+ACTS: tuple[type[acts.Act], ...] = (
+    ApproveUser,
+    RejectUser,
+    ReopenUser,
+    ReactivateUser,
+    GrantRole,
+    RelinkTelegram,
+    ChangePolicy,
+)
+
+
+def register() -> None:
+    """Make them known."""
+    for act in ACTS:
+        acts.register(act())

@@ -1,0 +1,67 @@
+"""What the acts on people share: their refusals, checks of details, and what an act on a user looks at."""
+
+from django.utils.translation import gettext_lazy as lazy
+
+from trading.lib.errors import Conflict, Invalid, NotFound
+from users.acts import Act
+from users.models import Role, RoleGrant, TelegramLink, User
+
+
+class WrongState(Conflict):
+    """The user's status does not allow the act."""
+
+    code = "wrong_user_state"
+    text = lazy("{username} is {status}; this cannot be proposed now.")
+
+
+class BadPayload(Invalid):
+    """The proposal's details are missing or make no sense."""
+
+    code = "bad_payload"
+    text = lazy("The proposal's {field} is missing or not allowed here.")
+
+
+def is_number(value: object, least: int, most: int) -> bool:
+    """Whether the value is a whole number (no truth value) from `least` to `most`."""
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def require_roles(roles: object, *, field: str) -> None:
+    """
+    Known roles, each once.
+
+    :raises BadPayload: something else.
+    """
+    if not isinstance(roles, list) or any(role not in Role.values for role in roles) or len(set(roles)) < len(roles):
+        raise BadPayload(field=field)
+
+
+class OnUser(Act):
+    """What acts on users have in common."""
+
+    subject_type = "user"
+
+    def user(self, subject_ref: str) -> User:
+        """
+        The user the act is about.
+
+        :raises NotFound: there is none.
+        """
+        user = User.objects.select_related("person", "counterparty").filter(ref=subject_ref).first()
+        if user is None:
+            raise NotFound
+        return user
+
+    def state(self, subject_ref: str) -> dict[str, object]:
+        """Who it is, for whom, in which status, with which roles and account."""
+        user = self.user(subject_ref)
+        roles = RoleGrant.objects.filter(user=user, revoked_at=None).order_by("role").values_list("role", flat=True)
+        link = TelegramLink.objects.filter(user=user, ended_at=None).first()
+        return {
+            "username": user.username,
+            "person": user.person.full_name if user.person else None,
+            "counterparty": user.counterparty.ref if user.counterparty else None,
+            "status": user.status,
+            "roles": list(roles),
+            "telegram": link.telegram_id if link else None,
+        }
