@@ -1,7 +1,9 @@
 """The acts on money that two decide. So far: turning automatic settlement on."""
 
 from datetime import datetime
+from typing import ClassVar
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from waffle.models import Switch
@@ -24,6 +26,7 @@ class TurnFlagOn(Act):
     """Let settlements pay by themselves. Off is one person's act, at once."""
 
     name, title, subject_type = "flag.on", lazy("Turn automatic settlement on"), "flag"
+    fields: ClassVar[dict[str, str | Promise]] = {"is_on": lazy("Automatic settlement")}
 
     def state(self, subject_ref: str) -> dict[str, object]:
         """Whether it is on."""

@@ -5,7 +5,6 @@ The mechanism (`users.operations.approvals`) knows no act. An app declares its o
 when it starts.
 """
 
-import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ from typing import Any, ClassVar
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from trading.lib.errors import Invalid
+from trading.lib.errors import Invalid, NotFound
 from users import audit
 from users.models import ApprovalDecision, ApprovalRequest
 
@@ -45,6 +44,7 @@ class Act(ABC):
     name: ClassVar[str]
     title: ClassVar[str | Promise]
     subject_type: ClassVar[str]
+    fields: ClassVar[Mapping[str, str | Promise]] = {}  # what the names in `state` are called
 
     @abstractmethod
     def state(self, subject_ref: str) -> dict[str, object]:
@@ -100,10 +100,42 @@ def names() -> list[str]:
     return sorted(_acts)
 
 
-def target_digest(act: Act, subject_ref: str) -> bytes:
-    """SHA-256 over the target's present state as canonical JSON."""
-    text = json.dumps(act.state(subject_ref), sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).digest()
+def target_of(act: Act, subject_ref: str) -> dict[str, Any]:
+    """
+    The target's present state as a request keeps it: plain JSON.
+
+    :raises NotFound: there is no such target.
+    """
+    state: dict[str, Any] = json.loads(json.dumps(act.state(subject_ref), default=str))
+    return state
+
+
+def changed(request: ApprovalRequest) -> dict[str, tuple[object, object]]:
+    """What is different about the target from when it was proposed: field, as it was, as it is (all of one gone)."""
+    try:
+        now = target_of(act_of(request.act), request.subject_ref)
+    except NotFound:
+        now = {}
+    names = {**request.target, **now}
+    return {
+        name: (request.target.get(name), now.get(name))
+        for name in names
+        if (name in request.target, request.target.get(name)) != (name in now, now.get(name))
+    }
+
+
+def differences(act: Act, found: Mapping[str, tuple[object, object]]) -> list[Line]:
+    """What `changed` found, for people to read."""
+    return [Line(act.fields.get(name, name), _shown(then), _shown(now)) for name, (then, now) in found.items()]
+
+
+def _shown(value: object) -> str:
+    """A value of a state for people to read."""
+    if isinstance(value, list):
+        return ", ".join(map(_shown, value)) or "–"
+    if isinstance(value, bool):
+        return str(_("Yes") if value else _("No"))
+    return "–" if value is None or value == "" else str(value)
 
 
 def carried(

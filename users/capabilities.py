@@ -7,7 +7,8 @@ Never Django's `has_perm`: a superuser passes that whatever it asks.
 from django.utils.translation import gettext_lazy as _
 
 from trading.lib.errors import Forbidden
-from users.models import Role, RoleGrant, User
+from users.models import Counterparty, Role, RoleGrant, User
+from users.models.roles import STAFF_ROLES
 
 _ROOMS = frozenset({"console.view", "rfq.view", "settlement.view", "approval.view", "user.view", "flag.view"})
 _STOPS = frozenset({"flag.off", "user.suspend", "role.revoke"})  # they reduce risk: one person, at once
@@ -28,6 +29,13 @@ class MissingCapability(Forbidden):
 
     code = "missing_capability"
     text = _("Your roles do not allow this. Ask an administrator who may.")
+
+
+def roles_for(user: User) -> list[Role]:
+    """The roles a login can hold at all: its counterparty's, a service's, or the desk's. The database agrees (DC55)."""
+    if user.counterparty is not None:
+        return [Role.LP if user.counterparty.kind == Counterparty.Kind.LP else Role.TRADER]
+    return [Role.SERVICE] if user.kind == User.Kind.SERVICE else list(STAFF_ROLES)
 
 
 def of(user: User) -> frozenset[str]:

@@ -105,6 +105,13 @@ class MayNotDecide(Forbidden):
     text = _("This needs an active approver who held the role when it was proposed.")
 
 
+class NobodyNamed(Invalid):
+    """The act is about a user, and no second approver is named."""
+
+    code = "nobody_named"
+    text = _("Secondary approver: name who is asked to decide.")
+
+
 class OwnProposal(Forbidden):
     """The deciding person is the proposing one, whatever the login."""
 

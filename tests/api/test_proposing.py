@@ -6,7 +6,7 @@ import pytest
 
 from tests import factories
 from tests.api.conftest import LONG_ENOUGH, Caller, Desk
-from tests.factories.unusual import service, twin_of
+from tests.factories.unusual import twin_of
 from users.models import ApprovalRequest, User
 
 BLANKS = [
@@ -213,7 +213,7 @@ def test_clients_and_lps_are_refused(desk: Desk, role: str) -> None:
 
 
 def test_services_are_refused(desk: Desk) -> None:
-    robot = Caller(service())
+    robot = Caller(factories.user("service"))
 
     assert robot.get("approvals").status_code == 403
     assert robot.propose(desk.subject, approver=desk.amir.user).status_code == 403

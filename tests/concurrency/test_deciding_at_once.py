@@ -31,7 +31,7 @@ def other(cast: Desk) -> User:
 
 @pytest.fixture
 def request_(cast: Desk, other: User) -> ApprovalRequest:
-    return propose("user.approve", cast.newcomer.ref, roles=["trader"])
+    return propose("user.approve", cast.newcomer.ref, roles=["ops"])
 
 
 def deciding(request: ApprovalRequest, by: User, verdict: str = "approve") -> Callable[[], ApprovalRequest]:
@@ -140,7 +140,7 @@ def test_approver_who_leaves_while_waiting_decides_nothing(cast: Desk, request_:
 def test_first_of_two_who_leaves_before_the_second_does_not_count(cast: Desk, other: User, how: str) -> None:
     factories.user("approver")
     change_policy("user.approve", quorum=2)
-    request = propose("user.approve", cast.newcomer.ref, roles=["trader"])
+    request = propose("user.approve", cast.newcomer.ref, roles=["ops"])
     decide(request)
 
     with locked(request):
@@ -226,7 +226,7 @@ def test_expiry_against_approve_is_expiry(cast: Desk, request_: ApprovalRequest,
 
 
 def proposing(cast: Desk, key: str) -> Callable[[], ApprovalRequest]:
-    proposal = Proposal("user.approve", cast.newcomer.ref, REASON, key=key, payload={"roles": ["trader"]})
+    proposal = Proposal("user.approve", cast.newcomer.ref, REASON, key, {"roles": ["ops"]}, cast.approver)
     return lambda: operations.propose(proposal=proposal, actor=cast.proposer, now=clock.now())
 
 

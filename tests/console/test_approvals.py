@@ -220,8 +220,11 @@ def test_a_changed_target_supersedes_the_request(amir: User, asked: ApprovalRequ
 
     answer = decide(client, asked)
 
+    page = text(answer)
     assert answer.status_code == 409
-    assert "has changed since" in text(answer)
+    assert "has changed since" in page
+    assert re.search(r"Status</th>.{0,60}pending.{0,90}rejected", page)
+    assert "Changed since it was proposed" in text(client.get(f"/approvals/{asked.ref}/"))
     assert ApprovalRequest.objects.get(pk=asked.pk).status == "superseded"
     assert TotpDevice.objects.get(user=amir).last_step == -1
 

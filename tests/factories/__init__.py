@@ -38,10 +38,12 @@ def counterparty(kind: str = "client", name: str = "") -> Counterparty:
     )
 
 
-def pending_user(username: str = "", *, of: Counterparty | None = None, language: str = "en") -> User:
-    """A login nobody has let in yet, of a new person."""
+def pending_user(
+    username: str = "", *, of: Counterparty | None = None, language: str = "en", kind: str = User.Kind.HUMAN
+) -> User:
+    """A login nobody has let in yet, of a new person (or a service)."""
     name = username or unique("user")
-    new = NewUser(username=name, full_name=name.title(), counterparty=of, language=language)
+    new = NewUser(username=name, full_name=name.title(), counterparty=of, language=language, kind=kind)
     return user_operations.create_user(new=new, actor=None, now=clock.now())
 
 
@@ -56,9 +58,12 @@ def founders() -> tuple[User, User]:
 
 
 def propose(act: str, subject_ref: str, *, by: User | None = None, **payload: object) -> ApprovalRequest:
-    """A proposal of the first founder, or of somebody else."""
-    proposal = Proposal(act, subject_ref, REASON, key=unique("proposal"), payload=payload)
-    return user_operations.propose(proposal=proposal, actor=by or founders()[0], now=clock.now())
+    """A proposal of the first founder, or of somebody else, that asks the other founder to decide."""
+    first, second = founders()
+    proposer = by or first
+    nominee = second if proposer != second else first
+    proposal = Proposal(act, subject_ref, REASON, key=unique("proposal"), payload=payload, nominee=nominee)
+    return user_operations.propose(proposal=proposal, actor=proposer, now=clock.now())
 
 
 def decide(request: ApprovalRequest, *, by: User | None = None, verdict: str = "approve") -> ApprovalRequest:
@@ -83,9 +88,12 @@ def carry(act: str, subject_ref: str, **payload: object) -> ApprovalRequest:
 
 
 def user(*roles: str, username: str = "", of: Counterparty | None = None, language: str = "en") -> User:
-    """An active login of a new person with these roles."""
+    """An active login of a new person with these roles; of a party of its own where the role needs one."""
     founders()
-    made = pending_user(username, of=of, language=language)
+    if of is None and roles[:1] in {("trader",), ("lp",)}:
+        of = counterparty("lp" if roles[0] == "lp" else "client")
+    kind = User.Kind.SERVICE if roles == ("service",) else User.Kind.HUMAN
+    made = pending_user(username, of=of, language=language, kind=kind)
     carry("user.approve", made.ref, roles=list(roles))
     return User.objects.select_related("counterparty").get(pk=made.pk)
 

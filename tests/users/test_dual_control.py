@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from settlement import autosettle
 from tests import factories
 from tests.factories import REASON, decide, propose
 from tests.users.approvals import (
@@ -37,7 +38,7 @@ def cast(db: None) -> Desk:
 
 @pytest.fixture
 def request_(cast: Desk) -> ApprovalRequest:
-    return propose("user.approve", cast.newcomer.ref, roles=["trader"])
+    return propose("user.approve", cast.newcomer.ref, roles=["ops"])
 
 
 def proposing(cast: Desk, *, by: User | None = None, **changes: Any) -> ApprovalRequest:
@@ -46,7 +47,8 @@ def proposing(cast: Desk, *, by: User | None = None, **changes: Any) -> Approval
         "subject_ref": cast.newcomer.ref,
         "reason": REASON,
         "key": factories.unique("key"),
-        "payload": {"roles": ["trader"]},
+        "payload": {"roles": ["ops"]},
+        "nominee": cast.approver,
     }
     proposal = Proposal(**(values | changes))
     return operations.propose(proposal=proposal, actor=by or cast.proposer, now=clock.now())
@@ -153,7 +155,7 @@ def test_person_suspended_a_moment_ago_is_told_the_same(cast: Desk) -> None:
 
 def test_nobody_proposes_about_themselves_nor_their_other_login(cast: Desk) -> None:
     user = factories.user("admin")
-    other_login = second_account(user.person, "trader")  # type: ignore[arg-type]
+    other_login = second_account(user.person, "auditor")  # type: ignore[arg-type]
 
     for subject in (user, other_login):
         with pytest.raises(errors.AboutYourself):
@@ -175,16 +177,36 @@ def test_act_and_target_wait_once(cast: Desk, request_: ApprovalRequest) -> None
     assert proposing(cast, act="user.reject", payload={}).status == "pending"
 
 
-@pytest.mark.parametrize("who", ["proposer", "newcomer", "trader", "suspended"])
+@pytest.mark.parametrize("who", ["proposer", "newcomer", "auditor", "suspended"])
 def test_nominee_is_somebody_who_can_decide(cast: Desk, who: str) -> None:
-    nominee = {"proposer": cast.proposer, "newcomer": cast.newcomer}.get(who) or factories.user("trader", "approver")
-    if who == "trader":
+    nominee = {"proposer": cast.proposer, "newcomer": cast.newcomer}.get(who) or factories.user("auditor", "approver")
+    if who == "auditor":
         revoke(nominee, "approver")
     if who == "suspended":
         suspend(nominee)
 
     with pytest.raises(errors.MayNotDecide):
         proposing(cast, nominee=nominee)
+
+
+def test_what_is_about_a_user_names_who_is_asked(cast: Desk) -> None:
+    with pytest.raises(errors.NobodyNamed):
+        proposing(cast, nominee=None)
+    assert proposing(cast, nominee=None, act="flag.on", subject_ref=autosettle.FLAG, payload={}).nominee is None
+
+
+@pytest.mark.parametrize("roles", [["trader"], ["lp"], ["service"], ["ops", "ops"], "ops"])
+def test_roles_that_do_not_fit_the_login_are_refused(cast: Desk, roles: object) -> None:
+    with pytest.raises(BadPayload):
+        proposing(cast, payload={"roles": roles})
+
+
+@pytest.mark.parametrize(
+    "terms", [{"approver_role": "auditor"}, {"approver_role": "lp"}, {"proposer_roles": ["auditor"]}]
+)
+def test_policy_hands_no_power_to_who_only_looks_or_trades(cast: Desk, terms: dict[str, object]) -> None:
+    with pytest.raises(BadPayload):
+        propose("policy.change", "user.approve", by=None, **terms)
 
 
 def test_quorum_that_cannot_be_reached_is_refused(cast: Desk) -> None:
@@ -206,11 +228,11 @@ def test_approval_executes_at_once_and_says_who(cast: Desk, request_: ApprovalRe
     assert (user.approval_reason, user.approval_requested_by) == (REASON, cast.proposer)
     assert (user.secondary_approver, user.secondary_approved_at) == (cast.approver, decision.decided_at)
     assert user.approval_request == request_
-    assert list(RoleGrant.objects.filter(user=user).values_list("role", flat=True)) == ["trader"]
+    assert list(RoleGrant.objects.filter(user=user).values_list("role", flat=True)) == ["ops"]
     activated = event("user.activated", user.ref)
     assert (activated.actor, activated.reason, activated.secondary_approver) == (cast.proposer, REASON, cast.approver)
     assert activated.before == {"status": "pending"}
-    assert activated.after == {"status": "active", "roles": ["trader"], "request": request_.ref}
+    assert activated.after == {"status": "active", "roles": ["ops"], "request": request_.ref}
     for name in ("approval.approved", "approval.executed"):
         written = event(name, request_.ref)
         assert written.secondary_approver == cast.approver
@@ -361,7 +383,8 @@ def test_no_such_request(cast: Desk, request_: ApprovalRequest) -> None:
 
 
 def test_target_that_changed_supersedes_and_blames_nobody(cast: Desk, request_: ApprovalRequest) -> None:
-    User.objects.filter(pk=cast.newcomer.pk).update(counterparty=factories.counterparty())
+    other = factories.counterparty()
+    User.objects.filter(pk=cast.newcomer.pk).update(counterparty=other)
 
     for _ in range(2):
         with pytest.raises(errors.Superseded):
@@ -369,7 +392,10 @@ def test_target_that_changed_supersedes_and_blames_nobody(cast: Desk, request_: 
     ended = again(request_)
     assert (ended.status, ended.closed_by) == ("superseded", None)
     assert not ended.decisions.exists()
-    assert event("approval.superseded", request_.ref).actor is None
+    recorded = event("approval.superseded", request_.ref)
+    assert recorded.actor is None
+    assert recorded.before == {"target": {"counterparty": None}}
+    assert recorded.after["target"] == {"counterparty": other.ref}
 
 
 def test_expired_request_is_closed_when_somebody_tries(cast: Desk, request_: ApprovalRequest, owner: Any) -> None:

@@ -14,7 +14,7 @@ from settlement import autosettle
 from tests import factories
 from tests.factories import REASON, propose
 from tests.probes import refused, sql
-from tests.users.approvals import Desk, desk, execute_by_hand, revoke, suspend
+from tests.users.approvals import Desk, desk, execute_by_hand, forged_request, revoke, suspend
 from trading.lib import clock
 from users import operations
 from users.models import (
@@ -36,7 +36,7 @@ def cast(db: None) -> Desk:
 
 @pytest.fixture
 def request_(cast: Desk) -> ApprovalRequest:
-    return propose("user.approve", cast.newcomer.ref, roles=["trader"])
+    return propose("user.approve", cast.newcomer.ref, roles=["ops"])
 
 
 # --- effects ---------------------------------------------------------------------------------
@@ -50,7 +50,7 @@ def test_role_is_not_granted_past_a_request(cast: Desk, role: str) -> None:
 
 
 def test_granted_role_is_the_one_decided(cast: Desk) -> None:
-    user = factories.user("trader")
+    user = factories.user("auditor")
     request = propose("role.grant", user.ref, role="ops")
 
     with refused("DC50"):
@@ -105,7 +105,7 @@ def test_policy_is_not_loosened_past_a_request(cast: Desk) -> None:
     policy = operations.current_policy("user.approve")
 
     with refused("DC61"):
-        next_version(policy, proposer_roles=["trader"], approver_role="lp")
+        next_version(policy, proposer_roles=["ops"], approver_role="lp")
     for version in (1, 3, 0):
         with refused("DC60"):
             next_version(policy, version=version)
@@ -150,9 +150,40 @@ def test_waffle_command_creates_no_switch_that_is_on(cast: Desk) -> None:
     assert not Switch.objects.filter(name=autosettle.FLAG, active=True).exists()
 
 
-def test_execution_without_its_effect_does_not_commit(cast: Desk, request_: ApprovalRequest) -> None:
+WITHOUT_EFFECT: list[tuple[str, dict[str, object]]] = [
+    ("user.approve", {"roles": ["ops"]}),
+    ("user.reject", {}),
+    ("role.grant", {"role": "ops"}),
+    ("telegram.relink", {"telegram_id": 9}),
+    ("policy.change", {"expires_after": 3600}),
+]
+
+
+@pytest.mark.parametrize(("act", "payload"), WITHOUT_EFFECT, ids=[case[0] for case in WITHOUT_EFFECT])
+def test_execution_without_its_effect_does_not_commit(cast: Desk, act: str, payload: dict[str, object]) -> None:
+    waiting, active = cast.newcomer.ref, factories.user("auditor").ref
+    subject = {"user.approve": waiting, "user.reject": waiting, "policy.change": "flag.on"}.get(act, active)
+    request = propose(act, subject, by=None, **payload)
+
+    with refused("DC45"):
+        execute_by_hand(request, cast.approver)
+
+
+def test_let_in_without_the_roles_that_were_decided_does_not_commit(cast: Desk, request_: ApprovalRequest) -> None:
     with refused("DC45"):
         execute_by_hand(request_, cast.approver)
+        sql("update users_user set status = 'active' where id = %s", cast.newcomer.pk)
+
+
+@pytest.mark.parametrize(("party", "role"), [("client", "approver"), ("lp", "ops"), ("", "trader"), ("client", "lp")])
+def test_role_fits_the_login_that_holds_it(cast: Desk, party: str, role: str) -> None:
+    of = factories.counterparty(party) if party else None
+    newcomer = factories.pending_user(of=of)
+    request = forged_request(cast, subject_ref=newcomer.ref, payload={"roles": [role]})
+
+    with refused("DC55"):
+        execute_by_hand(request, cast.approver)
+        RoleGrant.objects.create(user=newcomer, role=role, granted_at=clock.now())
 
 
 EFFECTS: list[tuple[str, dict[str, object], Callable[[User], object], str]] = [
@@ -175,11 +206,14 @@ EFFECTS: list[tuple[str, dict[str, object], Callable[[User], object], str]] = [
 def test_effect_of_an_executed_request_counts_in_its_transaction_only(
     cast: Desk, act: str, payload: dict[str, object], effect: Callable[[User], object], code: str
 ) -> None:
-    user = factories.user("trader")
+    user = factories.user("auditor")
     TelegramLink.objects.create(user=user, telegram_id=8, linked_at=clock.now(), ended_at=clock.now())
     request = propose(act, user.ref, by=None, **payload)
     with transaction.atomic():
         execute_by_hand(request, cast.approver)
+        effect(user)
+    RoleGrant.objects.filter(user=user, role="ops").update(revoked_at=clock.now())
+    TelegramLink.objects.filter(user=user, ended_at=None).update(ended_at=clock.now())
 
     with refused(code):
         effect(user)
@@ -213,6 +247,7 @@ def test_columns_are_stamped_from_the_decision_whatever_was_written(cast: Desk, 
             secondary_approver=cast.proposer,
             secondary_approved_at="2020-01-01T00:00Z",
         )
+        RoleGrant.objects.create(user=cast.newcomer, role="ops", granted_at=clock.now())
 
     user, decision = User.objects.get(pk=cast.newcomer.pk), ApprovalDecision.objects.get()
     assert (user.approval_reason, user.approval_requested_by) == (REASON, cast.proposer)

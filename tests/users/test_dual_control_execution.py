@@ -36,7 +36,7 @@ def cast(db: None) -> Desk:
 
 @pytest.fixture
 def request_(cast: Desk) -> ApprovalRequest:
-    return propose("user.approve", cast.newcomer.ref, roles=["trader"])
+    return propose("user.approve", cast.newcomer.ref, roles=["ops"])
 
 
 @pytest.fixture
@@ -50,7 +50,8 @@ def proposing(cast: Desk, *, by: User | None = None, **changes: Any) -> Approval
         "subject_ref": cast.newcomer.ref,
         "reason": REASON,
         "key": factories.unique("key"),
-        "payload": {"roles": ["trader"]},
+        "payload": {"roles": ["ops"]},
+        "nominee": cast.approver,
     }
     proposal = Proposal(**(values | changes))
     return operations.propose(proposal=proposal, actor=by or cast.proposer, now=clock.now())
@@ -237,12 +238,13 @@ def test_policy_tightened_in_between_counts(cast: Desk) -> None:
 
 
 def test_other_role_decides_from_now_on_and_both_for_what_waits(cast: Desk) -> None:
-    auditor, both = factories.user("auditor"), factories.user("approver", "auditor")
-    factories.user("auditor")
+    revoke(cast.approver, "admin")
+    admin, both = factories.user("admin"), factories.user("approver", "admin")
+    factories.user("admin")
     request = proposing(cast)
-    change_policy("user.approve", approver_role="auditor")
+    change_policy("user.approve", approver_role="admin")
 
-    for one in (cast.approver, auditor):
+    for one in (cast.approver, admin):
         with pytest.raises(errors.MayNotDecide):
             decide(request, by=one)
     assert decide(request, by=both).status == "executed"
@@ -271,7 +273,7 @@ def test_rejected_and_reopened(cast: Desk) -> None:
     assert User.objects.get(pk=cast.newcomer.pk).status == "rejected"
     factories.carry("user.reopen", cast.newcomer.ref)
     assert User.objects.get(pk=cast.newcomer.pk).status == "pending"
-    factories.carry("user.approve", cast.newcomer.ref, roles=["trader"])
+    factories.carry("user.approve", cast.newcomer.ref, roles=["ops"])
     assert User.objects.get(pk=cast.newcomer.pk).status == "active"
 
 
@@ -286,11 +288,11 @@ def test_suspended_and_reactivated(cast: Desk) -> None:
 
 
 def test_role_is_granted_by_two(cast: Desk) -> None:
-    user = factories.user("trader")
+    user = factories.user("auditor")
 
     request = factories.carry("role.grant", user.ref, role="ops")
 
-    assert set(RoleGrant.objects.filter(user=user).values_list("role", flat=True)) == {"trader", "ops"}
+    assert set(RoleGrant.objects.filter(user=user).values_list("role", flat=True)) == {"auditor", "ops"}
     granted = event("role.granted", user.ref)
     assert (granted.reason, granted.secondary_approver) == (REASON, cast.approver)
     assert bytes(granted.digest or b"") == bytes(request.digest)

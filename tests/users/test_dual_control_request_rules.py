@@ -3,6 +3,7 @@ What the database refuses on requests and decisions, whatever way they come: eac
 """
 
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ def cast(db: None) -> Desk:
 
 @pytest.fixture
 def request_(cast: Desk) -> ApprovalRequest:
-    return propose("user.approve", cast.newcomer.ref, roles=["trader"])
+    return propose("user.approve", cast.newcomer.ref, roles=["ops"])
 
 
 # --- requests --------------------------------------------------------------------------------
@@ -93,7 +94,7 @@ def test_suspended_person_proposes_nothing(cast: Desk) -> None:
 def test_roles_that_do_not_propose(cast: Desk, role: str) -> None:
     user = factories.user(role)
 
-    with refused("DC03"):
+    with refused("DC02" if role == "service" else "DC03"):
         forged_request(cast, requested_by=user)
 
 
@@ -242,7 +243,7 @@ def test_proposer_does_not_decide(cast: Desk, request_: ApprovalRequest) -> None
 
 def test_second_account_of_the_proposers_person_does_not_decide(cast: Desk) -> None:
     other_login = second_account(cast.proposer.person, "approver")  # type: ignore[arg-type]
-    request = propose("user.approve", cast.newcomer.ref, roles=["trader"])
+    request = propose("user.approve", cast.newcomer.ref, roles=["ops"])
 
     with refused("DC23"):
         write_decision(request, other_login)
@@ -266,7 +267,7 @@ def test_subject_does_not_decide_whatever_it_is_called(cast: Desk, called: str) 
 
 
 def test_second_account_of_the_subjects_person_does_not_decide(cast: Desk) -> None:
-    user = factories.user("trader")
+    user = factories.user("auditor")
     other_login = second_account(user.person, "approver")  # type: ignore[arg-type]
     request = propose("role.grant", user.ref, role="ops")
 
@@ -274,19 +275,41 @@ def test_second_account_of_the_subjects_person_does_not_decide(cast: Desk) -> No
         write_decision(request, other_login)
 
 
+def test_what_is_about_a_user_names_who_is_asked(cast: Desk) -> None:
+    with refused("DC05"):
+        forged_request(cast, nominee=None)
+    with refused("DC05"):
+        forged_request(cast, nominee=None, subject_type="thing")  # whatever it calls itself
+
+
+def test_what_is_about_a_service_names_who_is_asked(cast: Desk) -> None:
+    robot = factories.pending_user(kind="service")
+
+    with refused("DC05"):
+        forged_request(cast, nominee=None, subject_ref=robot.ref)
+
+
+def test_target_that_was_seen_is_part_of_what_is_signed(cast: Desk) -> None:
+    request = forged_request(cast, target={"status": "pending"}, target_digest=b"forged")
+
+    assert bytes(request.target_digest) == sha256(b'{"status": "pending"}').digest()
+    with refused("DC10"):
+        sql("update users_approvalrequest set target = '{}' where id = %s", request.pk)
+
+
 @pytest.mark.parametrize("role", [role for role in Role.values if role != "approver"])
 def test_roles_that_do_not_decide(cast: Desk, role: str) -> None:
     user = factories.user(role)
-    request = propose("user.approve", cast.newcomer.ref, roles=["trader"])
+    request = propose("user.approve", cast.newcomer.ref, roles=["ops"])
 
-    with refused("DC25"):
+    with refused("DC22" if role == "service" else "DC25"):
         write_decision(request, user)
 
 
 def test_service_does_not_decide(cast: Desk) -> None:
     new = operations.NewUser(username="robot", full_name="", kind="service")
     robot = operations.create_user(new=new, actor=None, now=clock.now())
-    factories.carry("user.approve", robot.ref, roles=["service", "approver"])
+    factories.carry("user.approve", robot.ref, roles=["service"])
     request = propose("user.approve", cast.newcomer.ref)
 
     with refused("DC22"):

@@ -45,7 +45,7 @@ def cast(db: None) -> Desk:
 
 @pytest.fixture
 def request_(cast: Desk) -> ApprovalRequest:
-    return propose("user.approve", cast.newcomer.ref, roles=["trader"])
+    return propose("user.approve", cast.newcomer.ref, roles=["ops"])
 
 
 def status(user: User) -> str:

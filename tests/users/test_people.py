@@ -119,7 +119,7 @@ def test_kind_of_a_counterparty_never_changes(db: None) -> None:
 
 def test_role_is_granted_once_at_a_time(db: None) -> None:
     first, _second = factories.founders()
-    request = factories.propose("role.grant", factories.user("trader").ref, role="ops")
+    request = factories.propose("role.grant", factories.user("auditor").ref, role="ops")
 
     with refused("role_granted_once"):
         execute_by_hand(request, factories.founders()[1])

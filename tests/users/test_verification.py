@@ -332,7 +332,7 @@ def test_a_policy_nobody_carried_is_found(desk: User, owner: Any) -> None:
     with unguarded(owner, "users_approvalpolicy"):
         owner.execute(
             "insert into users_approvalpolicy (act, version, quorum, proposer_roles, approver_role, expires_after,"
-            " execute_within, step_up_within, made_at) select act, 2, 1, '[\"lp\"]', 'lp', expires_after,"
+            " execute_within, step_up_within, made_at) select act, 2, 1, '[\"lp\"]', 'admin', expires_after,"
             " execute_within, step_up_within, now() from users_approvalpolicy where act = 'flag.on'"
         )
 

@@ -1,5 +1,6 @@
 """What migrations need beyond Django's own operations: triggers, each with its way back."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from django.db.migrations.operations.special import RunSQL
@@ -78,3 +79,22 @@ def _never_deleted(table: str) -> RunSQL:
 def function_back(*signatures: str) -> str:
     """The way back from `create function`, in the order given."""
     return "".join(f"drop function {signature};" for signature in signatures)
+
+
+def replaced(new: str, old: str) -> RunSQL:
+    """
+    Put another body into functions that an earlier migration made; the way back puts the earlier one in again.
+
+    :param new: ``create or replace function ...`` statements.
+    :param old: the earlier migration's SQL; only the functions that `new` replaces are taken from it.
+    """
+    names = re.findall(r"create or replace function (\w+)", new)
+    back = [_function(old, name) for name in names]
+    return RunSQL(new, "\n".join(back))
+
+
+def _function(statements: str, name: str) -> str:
+    found = re.search(rf"create (?:or replace )?function ({name}\(.*?\$\$.*?\$\$;)", statements, re.DOTALL)
+    if found is None:
+        raise ValueError(f"no function {name} there")
+    return f"create or replace function {found[1]}"

@@ -12,20 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from trading.lib.ids import new_ref
 from users.forms.base import DIGITS, CodeForm
 from users.forms.deciding import ReasonField
-from users.models import ApprovalPolicy, Counterparty, Role, User
+from users.models import ApprovalPolicy, Role, User
+from users.models.roles import DECIDING_ROLES, PROPOSING_ROLES
 
 MINUTE = 60
 DAYS_AT_MOST = 7
-STAFF_ROLES = (Role.OPS, Role.APPROVER, Role.ADMIN, Role.AUDITOR)
-
-
-def roles_for(user: User) -> list[Role]:
-    """The roles that make sense for a login: its counterparty's, the desk's, or a service's."""
-    if user.kind == User.Kind.SERVICE:
-        return [Role.SERVICE]
-    if user.counterparty is None:
-        return list(STAFF_ROLES)
-    return [Role.LP if user.counterparty.kind == Counterparty.Kind.LP else Role.TRADER]
 
 
 class ProposalForm(CodeForm):
@@ -132,11 +123,11 @@ class PolicyForm(ProposalForm):
 
     quorum = forms.IntegerField(label=_("Approvals needed"), min_value=1, max_value=5)
     approver_role = forms.ChoiceField(
-        label=_("Who decides"), choices=[(role.value, role.label) for role in STAFF_ROLES]
+        label=_("Who decides"), choices=[(role, Role(role).label) for role in DECIDING_ROLES]
     )
     proposer_roles = forms.MultipleChoiceField(
         label=_("Who proposes"),
-        choices=[(role.value, role.label) for role in STAFF_ROLES],
+        choices=[(role, Role(role).label) for role in PROPOSING_ROLES],
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": _("Who proposes: choose at least one role.")},
     )

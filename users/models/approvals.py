@@ -21,7 +21,7 @@ from trading.lib.fields import Xid8Field
 from trading.lib.ids import new_ref
 from trading.lib.states import StateMachine, Transitions
 from users.models.people import Person
-from users.models.roles import Role
+from users.models.roles import DECIDING_ROLES, PROPOSING_ROLES, Role
 
 
 class Meaningful(Func):
@@ -52,6 +52,11 @@ class ApprovalPolicy(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["act", "version"], name="policy_version"),
             models.CheckConstraint(condition=Q(quorum__gte=1, quorum__lte=5), name="policy_quorum_sane"),
+            models.CheckConstraint(condition=Q(approver_role__in=DECIDING_ROLES), name="policy_decided_by_approvers"),
+            models.CheckConstraint(
+                condition=Q(proposer_roles__contained_by=PROPOSING_ROLES) & ~Q(proposer_roles=[]),
+                name="policy_proposed_by_actors",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -62,8 +67,8 @@ class ApprovalRequest(StateMachine):
     """
     A proposed act. `digest` is what an approver signs: the database computes it over what was proposed.
 
-    `target_digest` is the state of the target the proposer saw; when that has changed, the request is
-    superseded.
+    `target` is what the proposer saw of the target; when that has changed, the request is superseded. Its
+    `target_digest`, which is part of what is signed, is computed by the database too.
     """
 
     class Status(models.TextChoices):
@@ -95,6 +100,7 @@ class ApprovalRequest(StateMachine):
     subject_type = models.CharField(max_length=32)
     subject_ref = models.CharField(max_length=32)
     subject_person = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    target = models.JSONField(default=dict)
     target_digest = models.BinaryField()
     payload = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     reason = models.TextField(max_length=1000)

@@ -18,6 +18,12 @@ class Role(models.TextChoices):
     SERVICE = "service", _("Service")
 
 
+# Separation of duties: an auditor only looks, and a service or a trading party never decides.
+DECIDING_ROLES = [Role.APPROVER.value, Role.ADMIN.value]
+PROPOSING_ROLES = [role.value for role in (Role.TRADER, Role.LP, Role.OPS, Role.APPROVER, Role.ADMIN)]
+STAFF_ROLES = (Role.OPS, Role.APPROVER, Role.ADMIN, Role.AUDITOR)
+
+
 class RoleGrant(models.Model):
     """One role of one user. A revoked one keeps its row."""
 

@@ -30,7 +30,7 @@ from users.operations.people import (
     suspend_user,
 )
 from users.operations.preflight import require_decidable, require_proposable
-from users.operations.rules import current_policy, eligible, require_decider, subject_person, target_changed
+from users.operations.rules import current_policy, eligible, require_decider, subject_person
 
 __all__ = [
     "NewUser",
@@ -61,7 +61,6 @@ __all__ = [
     "step_up_in_sandbox",
     "subject_person",
     "suspend_user",
-    "target_changed",
     "use_recovery_code",
     "verify_otp",
     "withdraw",

@@ -4,6 +4,7 @@ Dual control: propose, decide, withdraw, expire. One mechanism for every dangero
 The second person's decision executes the act in its own transaction: either both are there or neither.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -88,6 +89,7 @@ def propose(*, proposal: Proposal, actor: User, now: datetime) -> ApprovalReques
     :raises MeaninglessReason: the reason says too little.
     :raises MayNotPropose: the actor holds no role that may propose it.
     :raises AboutYourself: the act is about the actor's own person.
+    :raises NobodyNamed: it is about a user and names nobody to decide it.
     :raises MayNotDecide: the nominee could not decide it.
     :raises QuorumUnreachable: too few people could decide it.
     :raises AlreadyOpen: the same act on the same target waits for a decision.
@@ -99,6 +101,7 @@ def propose(*, proposal: Proposal, actor: User, now: datetime) -> ApprovalReques
     reason = policies.require_meaningful(proposal.reason)
     policy = rules.current_policy(act.name)
     rules.require_proposer(actor, policy)
+    rules.require_nominee(act, proposal.nominee)
     subject = rules.subject_person(act, proposal.subject_ref)
     if subject is not None and subject.pk == actor.person_id:
         raise AboutYourself
@@ -110,7 +113,8 @@ def propose(*, proposal: Proposal, actor: User, now: datetime) -> ApprovalReques
         subject_type=act.subject_type,
         subject_ref=proposal.subject_ref,
         subject_person=subject,
-        target_digest=acts.target_digest(act, proposal.subject_ref),
+        target=acts.target_of(act, proposal.subject_ref),
+        target_digest=b"",  # computed by the database
         payload=proposal.payload,
         reason=reason,
         requested_by=actor,
@@ -240,8 +244,8 @@ def close_if_over(request: ApprovalRequest, *, now: datetime) -> bool:
     """Close a pending request whose time is over or whose target has changed; the answer is whether it was."""
     if rules.is_past(request):
         _close(request, Status.EXPIRED, actor=None, outcome="", now=now)
-    elif rules.target_changed(request):
-        _close(request, Status.SUPERSEDED, actor=None, outcome="the target changed", now=now)
+    elif changed := acts.changed(request):
+        _supersede(request, changed, now=now)
     return request.status != Status.PENDING
 
 
@@ -280,8 +284,8 @@ def execute_approved(*, request_id: int, now: datetime) -> ApprovalRequest:
     past = ApprovalRequest.objects.filter(pk=request.pk, execute_by__lte=DatabaseClock())
     if past.exists():
         return _close(request, Status.EXPIRED, actor=None, outcome="", now=now)
-    if rules.target_changed(request):
-        return _close(request, Status.SUPERSEDED, actor=None, outcome="the target changed", now=now)
+    if changed := acts.changed(request):
+        return _supersede(request, changed, now=now)
     _execute(request, second, now=now)
     return request
 
@@ -315,12 +319,29 @@ def expire_approvals(*, now: datetime) -> int:
     return len(expired)
 
 
+def _supersede(
+    request: ApprovalRequest, changed: Mapping[str, tuple[object, object]], *, now: datetime
+) -> ApprovalRequest:
+    """Close a request whose target is no longer as it was; the event says what is different."""
+    before = {"target": {name: then for name, (then, _now) in changed.items()}}
+    more = {"target": {name: present for name, (_then, present) in changed.items()}}
+    outcome = f"the target changed: {', '.join(changed)}"
+    return _close(request, Status.SUPERSEDED, actor=None, outcome=outcome, now=now, before=before, more=more)
+
+
 def _close(
-    request: ApprovalRequest, status: str, *, actor: User | None, outcome: str, now: datetime
+    request: ApprovalRequest,
+    status: str,
+    *,
+    actor: User | None,
+    outcome: str,
+    now: datetime,
+    before: Mapping[str, object] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> ApprovalRequest:
     request.move(status, at=now, closed_by=actor, outcome=outcome)
     second = actor if status == Status.DECLINED else None
-    _record(f"approval.{status}", request, actor, now, reason=outcome, second=second)
+    _record(f"approval.{status}", request, actor, now, reason=outcome, second=second, before=before, more=more)
     return request
 
 
@@ -332,9 +353,10 @@ def _record(
     *,
     reason: str = "",
     second: User | None = None,
-    more: dict[str, object] | None = None,
+    before: Mapping[str, object] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> None:
-    after = {
+    after: dict[str, object] = {
         "act": request.act,
         "subject": request.subject_ref,
         "status": request.status,
@@ -342,6 +364,10 @@ def _record(
         "request_reason": request.reason,
     }
     change = audit.Change(
-        after=after | (more or {}), reason=reason, secondary_approver=second, digest=bytes(request.digest)
+        before=before,
+        after=after | dict(more or {}),
+        reason=reason,
+        secondary_approver=second,
+        digest=bytes(request.digest),
     )
     audit.record(name, actor=actor, subject=request, at=now, change=change)

@@ -28,6 +28,7 @@ def require_proposable(*, proposal: Proposal, actor: User) -> None:
     policies.require_meaningful(proposal.reason)
     policy = rules.current_policy(act.name)
     rules.require_proposer(actor, policy)
+    rules.require_nominee(act, proposal.nominee)
     subject = rules.subject_person(act, proposal.subject_ref)
     if subject is not None and subject.pk == actor.person_id:
         raise AboutYourself

@@ -20,6 +20,7 @@ from users.errors import (
     ApprovalsLost,
     MayNotDecide,
     MayNotPropose,
+    NobodyNamed,
     OwnProposal,
     PolicyChanged,
     ProposerGone,
@@ -44,6 +45,7 @@ REFUSALS: dict[str, Callable[[ApprovalRequest], DeskError]] = {
     "DC02": lambda request: MayNotPropose(act=request.act),
     "DC03": lambda request: MayNotPropose(act=request.act),
     "DC04": lambda _request: AboutYourself(),
+    "DC05": lambda _request: NobodyNamed(),
     "DC11": lambda request: ProposerGone(ref=request.ref),
     "DC12": lambda request: ApprovalsLost(ref=request.ref),
     "DC14": _expired,
@@ -122,6 +124,16 @@ def require_proposer(actor: User, policy: ApprovalPolicy) -> None:
         raise MayNotPropose(act=policy.act)
 
 
+def require_nominee(act: acts.Act, nominee: User | None) -> None:
+    """
+    Refuse an act on a user that asks nobody in particular to decide it.
+
+    :raises NobodyNamed: no second approver is named.
+    """
+    if act.subject_type == "user" and nominee is None:
+        raise NobodyNamed
+
+
 def require_reachable(policy: ApprovalPolicy, nominee: User | None, *, actor: User, subject: Person | None) -> None:
     """
     Refuse what too few people could decide, and a nominee who could not.
@@ -130,10 +142,10 @@ def require_reachable(policy: ApprovalPolicy, nominee: User | None, *, actor: Us
     :raises QuorumUnreachable: too few are.
     """
     could = eligible(policy, proposer=actor, subject=subject)
-    if nominee is not None and nominee.pk not in {user.pk for user in could}:
-        raise MayNotDecide
     if len({user.person_id for user in could}) < policy.quorum:
         raise QuorumUnreachable(quorum=policy.quorum)
+    if nominee is not None and nominee.pk not in {user.pk for user in could}:
+        raise MayNotDecide
 
 
 def require_pending(request: ApprovalRequest) -> None:
@@ -183,12 +195,6 @@ def is_past(request: ApprovalRequest) -> bool:
     """Whether the database's clock says that its time is over; the shorter of both policies counts."""
     until = min(request.expires_at, request.created_at + current_policy(request.act).expires_after)
     return not ApprovalRequest.objects.annotate(clock=DatabaseClock()).filter(pk=request.pk, clock__lt=until).exists()
-
-
-def target_changed(request: ApprovalRequest) -> bool:
-    """Whether the target looks different from when it was proposed."""
-    act = acts.act_of(request.act)
-    return acts.target_digest(act, request.subject_ref) != bytes(request.target_digest)
 
 
 def require_decider(request: ApprovalRequest, actor: User) -> None:

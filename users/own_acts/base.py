@@ -1,10 +1,14 @@
 """What the acts on people share: their refusals, checks of details, and what an act on a user looks at."""
 
+from collections.abc import Collection
+from typing import ClassVar
+
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as lazy
 
 from trading.lib.errors import Conflict, Invalid, NotFound
 from users.acts import Act
-from users.models import Role, RoleGrant, TelegramLink, User
+from users.models import RoleGrant, TelegramLink, User
 
 
 class WrongState(Conflict):
@@ -26,13 +30,13 @@ def is_number(value: object, least: int, most: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
-def require_roles(roles: object, *, field: str) -> None:
+def require_roles(roles: object, *, field: str, among: Collection[str]) -> None:
     """
-    Known roles, each once.
+    Roles among these, each once.
 
     :raises BadPayload: something else.
     """
-    if not isinstance(roles, list) or any(role not in Role.values for role in roles) or len(set(roles)) < len(roles):
+    if not isinstance(roles, list) or any(role not in among for role in roles) or len(set(roles)) < len(roles):
         raise BadPayload(field=field)
 
 
@@ -40,6 +44,14 @@ class OnUser(Act):
     """What acts on users have in common."""
 
     subject_type = "user"
+    fields: ClassVar[dict[str, str | Promise]] = {
+        "username": lazy("Username"),
+        "person": lazy("Person"),
+        "counterparty": lazy("Counterparty"),
+        "status": lazy("Status"),
+        "roles": lazy("Roles"),
+        "telegram": lazy("Telegram account"),
+    }
 
     def user(self, subject_ref: str) -> User:
         """

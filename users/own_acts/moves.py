@@ -5,7 +5,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from users import acts, audit
+from users import acts, audit, capabilities
 from users.acts import Line, Payload
 from users.models import ApprovalRequest, Role, RoleGrant, User
 from users.own_acts.base import OnUser, WrongState, require_roles
@@ -50,9 +50,10 @@ class ApproveUser(UserMove):
     before, after = Status.PENDING, Status.ACTIVE
 
     def check(self, subject_ref: str, payload: Payload) -> None:
-        """Pending, and every role a known one."""
+        """Pending, and every role one that this login can hold."""
         super().check(subject_ref, payload)
-        require_roles(payload.get("roles", []), field="roles")
+        among = capabilities.roles_for(self.user(subject_ref))
+        require_roles(payload.get("roles", []), field="roles", among=among)
 
     def describe(self, subject_ref: str, payload: Payload) -> list[Line]:
         """Status and roles."""

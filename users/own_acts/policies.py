@@ -1,7 +1,7 @@
 """The policies themselves: how each act is decided from now on."""
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -12,6 +12,7 @@ from trading.lib.errors import NotFound
 from users import acts, audit
 from users.acts import Act, Line, Payload
 from users.models import ApprovalPolicy, ApprovalRequest, Role, RoleGrant, User
+from users.models.roles import DECIDING_ROLES, PROPOSING_ROLES
 from users.own_acts.base import BadPayload, is_number, require_roles
 
 Status = User.Status
@@ -46,6 +47,7 @@ class ChangePolicy(Act):
     """Decide an act differently from now on: ``{"quorum": 2, "expires_after": 3600}``, durations in seconds."""
 
     name, title, subject_type = "policy.change", lazy("Change policy"), "policy"
+    fields: ClassVar[dict[str, str | Promise]] = {"version": lazy("Version"), **TERMS}
 
     def policy(self, subject_ref: str) -> ApprovalPolicy:
         """
@@ -81,9 +83,10 @@ class ChangePolicy(Act):
         self._check_reachable(subject_ref, payload)
 
     def _check_roles(self, payload: Payload) -> None:
-        require_roles([payload.get("approver_role", Role.APPROVER)], field="approver_role")
+        decider = [payload.get("approver_role", Role.APPROVER)]
+        require_roles(decider, field="approver_role", among=DECIDING_ROLES)
         proposers = payload.get("proposer_roles", [Role.OPS])
-        require_roles(proposers, field="proposer_roles")
+        require_roles(proposers, field="proposer_roles", among=PROPOSING_ROLES)
         if not proposers:
             raise BadPayload(field="proposer_roles")
 

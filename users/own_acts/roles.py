@@ -5,7 +5,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
-from users import acts, audit
+from users import acts, audit, capabilities
 from users.acts import Line, Payload
 from users.models import ApprovalRequest, Role, RoleGrant, User
 from users.own_acts.base import BadPayload, OnUser, WrongState
@@ -19,9 +19,9 @@ class GrantRole(OnUser):
     name, title = "role.grant", lazy("Grant role")
 
     def check(self, subject_ref: str, payload: Payload) -> None:
-        """An active user who does not hold it."""
+        """An active user who can hold it and does not."""
         user = self.user(subject_ref)
-        if payload.get("role") not in Role.values:
+        if payload.get("role") not in capabilities.roles_for(user):
             raise BadPayload(field="role")
         held = RoleGrant.objects.filter(user=user, role=payload["role"], revoked_at=None)
         if user.status != Status.ACTIVE or held.exists():

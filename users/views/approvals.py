@@ -57,6 +57,7 @@ class Panel:
     detail: Detail
     title: str | Promise
     lines: list[Line]
+    differences: list[Line]
     checks: list[Check]
     events: list[AuditEvent]
     is_mine: bool
@@ -220,10 +221,10 @@ def _panel(detail: Detail, actor: User) -> Panel:
     request = detail.request
     is_open = request.status == Status.PENDING
     is_mine = request.requested_by.person_id == actor.person_id
-    act = acts.act_of(request.act)
-    panel = Panel(
-        detail, act.title, _lines(request), _checks(detail) if is_open else [], events_about([request.ref]), is_mine
-    )
+    act, events = acts.act_of(request.act), events_about([request.ref])
+    differences = acts.differences(act, acts.changed(request) if is_open else _superseded_by(events))
+    checks = _checks(detail, same=not differences) if is_open else []
+    panel = Panel(detail, act.title, _lines(request), differences, checks, events, is_mine)
     if not is_open or is_mine or detail.by(actor):
         return panel
     try:
@@ -244,15 +245,22 @@ def _lines(request: ApprovalRequest) -> list[Line]:
         return []
 
 
-def _checks(detail: Detail) -> list[Check]:
-    request = detail.request
+def _superseded_by(events: list[AuditEvent]) -> dict[str, tuple[object, object]]:
+    """What had changed about the target when that ended the request, as it was recorded."""
+    for event in events:
+        if event.name == "approval.superseded":
+            then, after = event.before.get("target", {}), event.after.get("target", {})
+            return {name: (then[name], after.get(name)) for name in then}
+    return {}
+
+
+def _checks(detail: Detail, *, same: bool) -> list[Check]:
     passed = _("Passed")
     people = queries.deciders(detail)
     names = ", ".join(user.username for user in people) or _("nobody")
     missing = detail.quorum - detail.approvals
     enough = len({user.person_id for user in people}) >= missing
     expired = detail.expires_at <= clock.now()
-    same = not operations.target_changed(request)
     policy = _("version %(version)s") % {"version": detail.current.version}
     needed = ngettext("%(count)s approval needed", "%(count)s approvals needed", detail.quorum) % {
         "count": detail.quorum

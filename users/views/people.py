@@ -23,7 +23,6 @@ from users.forms import (
     RelinkForm,
     RevocationForm,
 )
-from users.forms.proposing import roles_for
 from users.models import Role, User
 from users.queries import approvals, events_about
 from users.queries import people as queries
@@ -194,7 +193,7 @@ def _offered(detail: Detail, actor: User) -> list[str]:
 
 
 def _roles(act: str, detail: Detail) -> Roles:
-    sensible = roles_for(detail.user)
+    sensible = capabilities.roles_for(detail.user)
     return sensible if act == "user.approve" else [role for role in sensible if role not in detail.roles]
 
 
