@@ -21,6 +21,7 @@ from rfq.models import Fill, Quote, Rfq
 from settlement.models import Settlement, TransferAttempt
 from trading.lib.chat import message
 from users.models import AuditEvent, Counterparty, Role, TelegramLink, User
+from users.models.roles import STAFF_ROLES
 
 Method, Waits = OutboundMessage.Method, Settlement.Status
 WAITING_AT_BIRTH = (Waits.FLAGGED_OFF, Waits.AWAITING_FUNDS, Waits.AWAITING_APPROVAL)
@@ -157,6 +158,13 @@ def _settled(routing: Routing) -> Iterator[OutboundMessage]:
         yield routing.text(reader, lambda voice: cards.lp_settled(settlement, fill, voice))
 
 
+def _evidence_broken(routing: Routing) -> Iterator[OutboundMessage]:
+    """Everybody of the desk who can be written to: whoever reads it first acts."""
+    context = {"count": routing.event.after["number_of_findings"], "first": routing.event.after["findings"][0]}
+    for reader in readers(User.objects.filter(role_grants__role__in=STAFF_ROLES, role_grants__revoked_at=None)):
+        yield routing.text(reader, lambda _voice: message("telegram/evidence_broken.html", context))
+
+
 def _fills() -> QuerySet[Fill]:
     related = ("rfq__pair__quote_asset", "rfq__destination", "quote__quoted_by", "accepted_by")
     return Fill.objects.select_related(*related, "settlement__destination")
@@ -170,6 +178,7 @@ def _transfer_of(settlement: Settlement) -> tuple[str, str]:
 
 
 ROUTES: dict[str, Route] = {
+    "audit.broken": _evidence_broken,
     "rfq.created": _rfq_created,
     "rfq.cancelled": _rfq_changed,
     "rfq.expired": _rfq_changed,

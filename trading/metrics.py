@@ -28,6 +28,7 @@ from trading.lib import clock
 from trading.lib.errors import Forbidden
 from trading.lib.money import USDT, Money
 from users.models import ApprovalRequest, AuditEvent, AuditSeal
+from users.queries.log import last_verification
 
 log = logging.getLogger(__name__)
 LOOPBACK = {"127.0.0.1", "::1"}
@@ -163,6 +164,12 @@ def _audit() -> Iterator[Metric]:
         "desk_audit_verified_age_seconds",
         "Since the evidence was last found whole (or since the first event)",
         value=age,
+    )
+    last = last_verification()
+    yield GaugeMetricFamily(
+        "desk_audit_findings",
+        "What the latest verification of the evidence found that is not as it must be",
+        value=last.after["number_of_findings"] if last else 0,
     )
     pending = ApprovalRequest.objects.filter(status=ApprovalRequest.Status.PENDING).count()
     yield GaugeMetricFamily("desk_approvals_pending", "Approval requests that wait for a decision", value=pending)

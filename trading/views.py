@@ -6,6 +6,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
@@ -14,6 +15,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 import rfq.queries
 import settlement.queries
+import users.queries.log
 import users.queries.people
 from rfq.queries import Day, LiveCounts
 from settlement.queries import Counts
@@ -48,9 +50,10 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     day = rfq.queries.today(now=now)
     latest = rfq.queries.page(rfq.queries.Criteria(), size=LATEST)
     wallets = settlement.queries.wallets()
+    verification = users.queries.log.last_verification()
     shown = [(row.rfq.ref, row.rfq.updated_at, row.quotes) for row in latest.rows]
     balances = [(row.wallet.pk, row.posted, row.reserved) for row in wallets]
-    version = http.fingerprint(live, counts, day, shown, balances, now=now)
+    version = http.fingerprint(live, counts, day, shown, balances, verification and verification.pk, now=now)
     if http.is_unchanged(request, version):
         return http.nothing_new()
     template = "trading/dashboard.html#live" if http.is_poll(request) else "trading/dashboard.html"
@@ -63,6 +66,7 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "series": _series(day),
         "latest": latest.rows,
         "wallets": wallets,
+        "verification": verification,
         "poll_url": http.poll_url(request, version),
     }
     return render(request, template, context)
@@ -82,6 +86,12 @@ def search(request: HttpRequest) -> HttpResponse:
     if found := users.queries.people.room_of(text.upper()):
         return redirect(*found)
     return redirect(f"{reverse('rfq:list')}?{urlencode({'q': text})}")
+
+
+@require_safe
+def favicon(request: HttpRequest) -> HttpResponse:  # noqa: ARG001 - Django's signature
+    """Lead a browser that guesses to the icon; pages that are not ours (the Django admin's) name none."""
+    return redirect(static("favicon.svg"))
 
 
 @require_POST

@@ -228,7 +228,7 @@ class ApprovalRequestReview(Review):
     fields: ClassVar[list[Any]] = [
         "ref", "act", "policy", "subject_type", "subject_ref", "subject_person", "payload", "reason", "requested_by",
         "nominee", "status", "created_at", "expires_at", "approved_at", "execute_by", "closed_at", "closed_by",
-        "outcome", "digest_hex", "target_digest_hex",
+        "outcome", "target", "digest_hex", "target_digest_hex",
     ]  # fmt: skip
     digest_hex, target_digest_hex = staticmethod(_hex("digest")), staticmethod(_hex("target_digest"))
 

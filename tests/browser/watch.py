@@ -49,4 +49,4 @@ class Watcher:
             return
         if any(f"status of {status}" in message.text for status in self.expected):
             return
-        self.problems.append(f"console: {message.text}")
+        self.problems.append(f"console: {message.text} {message.location.get('url', '')}")

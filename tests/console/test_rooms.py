@@ -11,10 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from rfq import queries as rfq_queries
 from settlement import queries as settlement_queries
 from tests.console import scene
+from trading.lib import clock
+from users import operations
 from users.models import AuditEvent
+from users.verification import Finding, Kind, Report
 
 POLL = {"HX-Request": "true"}
-BUDGET = {"/": 12, "/rfqs/": 9, "/settlements/": 9}  # four say who it is, one what waits for them
+BUDGET = {"/": 13, "/rfqs/": 9, "/settlements/": 9}  # four say who it is, one what waits for them
 
 
 def text(answer: Any) -> str:
@@ -39,6 +42,16 @@ def test_rooms_cost_the_same_queries_for_few_and_many_rows(console: Client, room
         counts.append(len(asked))
 
     assert counts[0] == counts[1] <= BUDGET[room]
+
+
+def test_the_dashboard_says_that_the_evidence_is_not_whole_until_it_is_again(console: Client) -> None:
+    fault = Finding(Kind.ANCHOR, "seal 3", "is missing")
+    url = poll_url(text(console.get("/")))
+    for findings, is_shown in ([fault], True), ([], False):
+        operations.record_verification(report=Report(findings=findings), anchored=None, now=clock.now())
+        page = text(console.get(url, headers=POLL))
+        assert ("The evidence is not whole" in page) == is_shown
+        assert ("anchor: seal 3 is missing" in page) == is_shown
 
 
 @pytest.mark.parametrize("room", ["/", "/rfqs/", "/settlements/"])

@@ -51,6 +51,11 @@ def events_named(names: Sequence[str]) -> list[AuditEvent]:
     return list(AuditEvent.objects.filter(name__in=names).order_by("-pk")[:LATEST])
 
 
+def last_verification() -> AuditEvent | None:
+    """What the latest verification of the evidence recorded: `audit.verified` or `audit.broken`. One query."""
+    return AuditEvent.objects.filter(name__in=["audit.verified", "audit.broken"]).order_by("-pk").first()
+
+
 def page(criteria: Criteria, *, size: int = PAGE_SIZE) -> Page:
     """Read one page of the log. One query."""
     found = found_by(criteria).order_by("-pk")
