@@ -7,7 +7,7 @@ from users import admin
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.dashboard, name="dashboard"),
-    path("favicon.ico", views.favicon),
+    path("favicon.ico", views.favicon, name="favicon"),
     path("search/", views.search, name="search"),
     path("language/", views.language, name="language"),
     path("health", health.health, name="health"),

@@ -13,7 +13,7 @@ from trading.lib import clock
 from users.access import BEGAN, IDLE, LONGEST, SEEN
 from users.models import Role, RoleGrant, User
 
-OPEN_TO_ALL = {"sign-in", "otp", "recovery", "enrolment", "sign-out", "language"}
+OPEN_TO_ALL = {"sign-in", "otp", "recovery", "enrolment", "sign-out", "language", "favicon"}
 OWN_DOOR = ("health", "metrics", "api", "admin", "telegram")  # probes, scrapers, programs, the review have their own
 ROOMS = ["/", "/rfqs/", "/rfqs/RFQ-AAAA/", "/settlements/", "/settlements/STL-AAAA/", "/search/?q=x"]
 
