@@ -7,6 +7,8 @@ WITH_ENV := $(PYTHON) -m trading.sandbox.localenv
 # The same, with the tests' PostgreSQL.
 WITH_DATABASE := $(PYTHON) -m trading.sandbox.postgres
 PYTEST := $(PYTHON) -m pytest
+# How many processes share the whole suite; each has a PostgreSQL and a browser of its own.
+PROCESSES ?= 2
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url
 MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
 
@@ -23,7 +25,7 @@ run: setup ## the whole desk on this machine: console, worker, bot and sandbox (
 	@$(PYTHON) -m trading.sandbox.tether -- $(PYTHON) manage.py desk
 
 test: setup ## the whole suite, browser included
-	@CHROMIUM="$$(bin/browser || true)" $(PYTEST) $(PYTEST_FLAGS)
+	@CHROMIUM="$$(bin/browser || true)" $(PYTEST) -n $(PROCESSES) --dist loadfile $(PYTEST_FLAGS)
 
 test-only: setup ## a part of the suite: make test-only T="tests/rfq -k accept"
 	@CHROMIUM="$${CHROMIUM:-$$(bin/browser || true)}" $(PYTEST) $(PYTEST_FLAGS) $(T)

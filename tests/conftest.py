@@ -4,6 +4,8 @@ Tests commit for real: deferred triggers fire, transaction ids differ, other con
 What a test wrote is swept away after it by a function only the owner of the test database has.
 """
 
+import fcntl
+import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,7 @@ from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 from psycopg.pq import Trace
 
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")  # which of the processes that share a run
 KEPT = ["django_migrations", "django_content_type", "auth_permission"]
 
 RESET = """
@@ -50,9 +53,16 @@ end $$;
 
 
 @pytest.fixture(scope="session", autouse=True)
-def static_files(django_test_environment: None) -> None:
-    """Collected and hashed, as in production."""
-    call_command("collectstatic", interactive=False, verbosity=0)
+def static_files(django_test_environment: None, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Collected and hashed, as in production; once, however many processes share the run."""
+    shared = tmp_path_factory.getbasetemp()
+    if WORKER:
+        shared = shared.parent
+    with (shared / "static.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (shared / "static.done").exists():
+            call_command("collectstatic", interactive=False, verbosity=0)
+            (shared / "static.done").touch()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -75,6 +85,9 @@ where datname = current_database() and usename = current_user and pid <> pg_back
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
     """Make the test database as the owner and work in it as the runtime role."""
+    for alias in ("default", "owner"):
+        settings_dict = connections[alias].settings_dict
+        settings_dict["TEST"]["NAME"] = "_".join(filter(None, ["test", settings_dict["NAME"], WORKER]))
     with django_db_blocker.unblock():
         made = setup_databases(
             0, interactive=False, aliases={"default": False, "owner": False}, serialized_aliases=set()

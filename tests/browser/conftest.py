@@ -49,14 +49,6 @@ def server(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pyte
     subprocess.run(
         [*python, "manage.py", "collectstatic", "--noinput", "-v0"], cwd=ROOT, env=environment, check=True, timeout=120
     )
-    subprocess.run(
-        [*python, "-m", "babel.messages.frontend", "compile", "-d", "locale", "-D", "django"],
-        cwd=ROOT,
-        env=environment,
-        check=True,
-        timeout=60,
-        capture_output=True,
-    )
     command = [*python, "-m", "gunicorn", "trading.wsgi", "-b", f"127.0.0.1:{port}", "--threads", "4"]
     process = subprocess.Popen([*command, "--no-control-socket"], cwd=ROOT, env=environment)
     try:

@@ -140,8 +140,10 @@ def test_who_may_not_quote(market: Market, rfq: Rfq) -> None:
     for actor in (market.tara, factories.user("ops")):
         with pytest.raises(MissingCapability):
             submit(rfq, actor)
+    misplaced = factories.user("lp")
+    misplaced.counterparty = market.client  # what the database does not let be: a client's dealer
     with pytest.raises(DeskError, match="not_an_lp"):
-        submit(rfq, factories.user("lp", of=market.client))
+        submit(rfq, misplaced)
     market.meridian.move(Counterparty.Status.FROZEN, at=clock.now())
     with pytest.raises(DeskError, match="frozen"):
         submit(rfq, User.objects.select_related("counterparty").get(pk=market.leo.pk))

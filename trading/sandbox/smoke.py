@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import httpx
 
-from trading.sandbox import desk, people
+from trading.sandbox import desk, leaks, localenv, people
 from trading.sandbox.localenv import LOCAL, ROOT, SetupError
 from trading.sandbox.telegram.client import SandboxClient, SandboxError
 
@@ -76,6 +76,7 @@ class Smoke:
         finally:
             if self.started:
                 self.step("the desk stops", self.close_desk)
+        self.step("no secret in any log line", self.see_no_secrets)
         self.tell(f"ok    everything                                              {time.monotonic() - begun:6.1f} s")
 
     def step(self, name: str, act: Callable[[], str]) -> None:
@@ -177,6 +178,16 @@ class Smoke:
         for wanted in ("settlement.settled", "EUR"):
             _require(wanted in page.text, f"/settlements/{ref}/ does not show {wanted}")
         return f"({ref})"
+
+    def see_no_secrets(self) -> str:
+        """Neither those of the environment nor those of this session stand in a program's log."""
+        session = {f"cookie {cookie.name}": cookie.value or "" for cookie in self.browser.cookies.jar}
+        secrets = leaks.secrets_of(localenv.read() | self.environment) | session
+        files = [file for file in LOG_FILE.parent.glob("*.log*") if file != DESK_LOG]  # that is the screen
+        _require(len(files) > 1, f"there are no logs in {LOG_FILE.parent}")
+        found = leaks.leaks(secrets, iter(files))
+        _require(not found, "; ".join(found[:5]))
+        return f"({len(secrets)} secrets, {len(files)} files)"
 
     def _submit(self, page: httpx.Response, fields: dict[str, str]) -> httpx.Response:
         forms = Forms(page.text)
