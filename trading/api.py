@@ -24,12 +24,12 @@ from trading.middleware import http_status
 from users import api as users_api
 from users.access import console
 from users.api_access import NotSignedIn, authenticate
-from users.errors import ReusedCode, TooManyCodes, WrongCode
+from users.errors import NotAuthenticated, ReusedCode, TooManyCodes, WrongCode
 from users.policies import MeaninglessReason
 
 log = logging.getLogger(__name__)
 
-STATUS: dict[type[DeskError], int] = {NotSignedIn: 401, TooManyCodes: 429, Invalid: 400}
+STATUS: dict[type[DeskError], int] = {NotAuthenticated: 401, TooManyCodes: 429, Invalid: 400}
 FIELDS: dict[type[DeskError], str] = {
     MeaninglessReason: "reason",
     ReusedCode: "otp",
@@ -69,6 +69,8 @@ def _desk_error(request: HttpRequest, error: DeskError) -> HttpResponse:
     field = next((name for kind, name in FIELDS.items() if isinstance(error, kind)), error.facts.get("field"))
     fields = {str(field): error.sentence} if field else {}
     answer = refusal(request, status, error.code, error.sentence, fields)
+    if isinstance(error, NotAuthenticated):
+        answer["WWW-Authenticate"] = 'Bearer realm="desk"'
     if isinstance(error, TooManyCodes):
         answer["Retry-After"] = str(error.facts["seconds"])
     return answer
@@ -137,11 +139,12 @@ def docs(request: HttpRequest) -> HttpResponse:
 
 
 def _in_shape[**P](view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]:
-    """Give the refusal of a method, which the library makes itself, the shape of all others."""
+    """Keep every answer out of caches, and give the library's own refusal of a method the shape of all others."""
 
     @wraps(view)
     def shaped(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         answer = view(*args, **kwargs)
+        answer.headers.setdefault("Cache-Control", "no-store")
         if not isinstance(answer, HttpResponseNotAllowed):
             return answer
         allowed, request = answer["Allow"], cast("HttpRequest", args[0])

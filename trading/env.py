@@ -23,6 +23,18 @@ def flag(name: str, *, default: bool = False) -> bool:
     return bool(env.bool(name, default))
 
 
+def number(name: str, default: int = 0) -> int:
+    """
+    A whole number from 0.
+
+    :raises ImproperlyConfigured: anything else.
+    """
+    value = text(name, str(default))
+    if not value.isdecimal():
+        raise ImproperlyConfigured(f"{name} is {value!r}: use a whole number from 0.")
+    return int(value)
+
+
 def words(name: str, default: str = "") -> list[str]:
     """A comma separated list."""
     return [word for part in text(name, default).split(",") if (word := part.strip())]

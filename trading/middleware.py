@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.utils import timezone, translation
 from structlog.contextvars import bound_contextvars
 
+from trading.lib import http
 from trading.lib.errors import Conflict, DeskError, Forbidden, Invalid, NotFound, Unavailable
 from trading.lib.ids import new_ref
 from users import context
@@ -34,7 +35,7 @@ class RequestIdMiddleware:
         request.META["HTTP_X_REQUEST_ID"] = request_id  # where the request logger looks for it
         request.request_id = request_id  # type: ignore[attr-defined]
         with (
-            context.origin(request_id, request.META.get("REMOTE_ADDR") or None),
+            context.origin(request_id, http.client_address(request)),
             bound_contextvars(request_id=request_id),
         ):
             response = self.get_response(request)

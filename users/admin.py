@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy as _
 
 from users import access, capabilities
 from users.models import (
+    ApiKey,
     ApprovalDecision,
     ApprovalPolicy,
     ApprovalRequest,
@@ -314,6 +315,17 @@ class RoleGrantReview(Review):
     list_filter = ("role", "granted_at", "revoked_at")
     search_fields = ("=user__username",)
     list_select_related = ("user",)
+
+
+@admin.register(ApiKey, site=site)
+class ApiKeyReview(Review):
+    """Which program may act for whom; the hash of the secret is not shown."""
+
+    list_display = ("ref", "user", "name", "created_at", "expires_at", "collected_at", "revoked_at", "last_used_at")
+    list_filter = ("created_at", "revoked_at")
+    search_fields = ("=ref", "=user__username", "=identifier", "name")
+    list_select_related = ("user",)
+    exclude = ("secret_hash",)
 
 
 @admin.register(TelegramLink, site=site)

@@ -12,13 +12,14 @@ from ninja.responses import Status
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from trading.lib import clock
-from trading.lib.errors import Invalid
+from trading.lib.errors import Invalid, NotFound
 from users import acts, capabilities, operations, policies
+from users.api_access import authenticate_any
 from users.errors import MayNotDecide
 from users.models import ApprovalRequest, User
 from users.operations import Proposal
 from users.operations.preflight import require_decidable
-from users.queries import approvals
+from users.queries import approvals, log
 
 router = Router()
 LONGEST_PAGE = 100
@@ -124,6 +125,25 @@ class DecisionOut(Schema):
     decided_at: datetime
 
 
+class Me(Schema):
+    """Who a credential speaks for, and what it may do."""
+
+    username: str
+    counterparty: str | None
+    credential: Literal["session", "key"]
+    capabilities: list[str]
+    key: str | None
+    expires_at: datetime | None
+
+
+class SealOut(Schema):
+    """The latest seal of the audit log: what is noted outside the database."""
+
+    number: int
+    hash: str
+    sealed_at: datetime
+
+
 class RequestOut(Schema):
     """An approval request. `digest` is what an approver signs and sends back."""
 
@@ -178,6 +198,37 @@ def session(request: HttpRequest) -> Session:
     user = actor(request)
     held = sorted(capabilities.of(user))
     return Session(username=user.username, capabilities=held, csrf_token=get_token(request))
+
+
+@router.get("/me", response={200: Me, **REFUSALS}, auth=authenticate_any, summary="Whose credential this is")
+def me(request: HttpRequest) -> Me:
+    """Name the login, what this credential lets it do, and until when."""
+    user, key = actor(request), getattr(request, "api_key", None)
+    return Me(
+        username=user.username,
+        counterparty=user.counterparty.ref if user.counterparty else None,
+        credential="key" if key else "session",
+        capabilities=sorted(capabilities.of(user)),
+        key=key.ref if key else None,
+        expires_at=key.expires_at if key else None,
+    )
+
+
+@router.get(
+    "/audit/seal",
+    response={200: SealOut, **REFUSALS, 404: Refusal},
+    auth=authenticate_any,
+    summary="The latest seal, to be noted elsewhere",
+)
+def latest_seal(request: HttpRequest) -> SealOut:
+    """Let a program on another machine keep an anchor of the audit log. Takes `audit.anchor` or `audit.view`."""
+    user = actor(request)
+    if not capabilities.holds(user, "audit.view"):
+        capabilities.require(user, "audit.anchor")
+    seal = log.last_seal()
+    if seal is None:
+        raise NotFound
+    return SealOut(number=seal.number, hash=bytes(seal.hash).hex(), sealed_at=seal.sealed_at)
 
 
 @router.post("/users/{ref}/approve", response={202: RequestOut, **WRITE}, summary="Propose to let a pending user in")

@@ -1,21 +1,29 @@
 """
 Who may use the REST interface.
 
-One function answers for every kind of credential. So far there is one: the console's session, with
-its second factor verified, and Django's token against forged requests on everything that writes.
+Two kinds of credential: the console's session with its second factor verified, and an API key. A person's session is
+checked against forged requests with Django's token; a key is never sent by a browser on its own and needs none.
 """
+
+import ipaddress
+from hmac import compare_digest
 
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from ninja.utils import check_csrf
 
+from trading.lib import clock, http
 from trading.lib.errors import Forbidden
-from users import access
-from users.models import User
+from users import access, capabilities, keys, operations
+from users.errors import NotAuthenticated
+from users.models import ApiKey, User
+from users.queries import keys as queries
+
+SCHEME = "bearer "
 
 
-class NotSignedIn(Forbidden):
-    """No session, no second factor, or its time is over: HTTP 401."""
+class NotSignedIn(NotAuthenticated):
+    """No session, no second factor, or its time is over."""
 
     code = "not_signed_in"
     text = _("Sign in to the console with your one-time code first.")
@@ -35,9 +43,76 @@ class ForgedRequest(Forbidden):
     text = _("Send the token that GET /api/session gives as the header X-CSRFToken, with a Referer of this site.")
 
 
+class NotWithAKey(Forbidden):
+    """What only a person does: proposing, deciding, looking into approvals."""
+
+    code = "not_with_a_key"
+    text = _("An API key cannot do this: sign in as a person.")
+
+
+class UnknownKey(NotAuthenticated):
+    """The key is whole, and no desk of ours made it."""
+
+    code = "unknown_key"
+    text = _("This API key is not known here.")
+
+
+class RevokedKey(NotAuthenticated):
+    """Somebody ended the key."""
+
+    code = "revoked_key"
+    text = _("This API key was revoked. Have another one issued.")
+
+
+class ExpiredKey(NotAuthenticated):
+    """The key's time is over."""
+
+    code = "expired_key"
+    text = _("This API key has expired. Have another one issued.")
+
+
+class KeyOfNobody(NotAuthenticated):
+    """The login the key belongs to is not active."""
+
+    code = "key_of_inactive_user"
+    text = _("The login of this API key is not active. Please contact the desk.")
+
+
+class ForeignAddress(Forbidden):
+    """The key was made for other addresses."""
+
+    code = "foreign_address"
+    text = _("This API key may not be used from this address. Call from one that it was made for.")
+
+
 def authenticate(request: HttpRequest) -> User:
     """
-    The person a request speaks for.
+    The person of the desk a request speaks for. Keys do nothing here.
+
+    :raises NotSignedIn: nobody, or without a verified second factor.
+    :raises NotOfTheDesk: not a person of the desk.
+    :raises ForgedRequest: it would write, and does not show the session's token.
+    :raises NotWithAKey: an API key was presented.
+    """
+    if _bearer(request):
+        by_key(request)
+        raise NotWithAKey
+    return by_session(request)
+
+
+def authenticate_any(request: HttpRequest) -> User:
+    """
+    Whoever a request speaks for: by an API key when one is presented, else by the session.
+
+    :raises NotAuthenticated: as `by_key` and `by_session` do.
+    :raises Forbidden: likewise.
+    """
+    return by_key(request) if _bearer(request) else by_session(request)
+
+
+def by_session(request: HttpRequest) -> User:
+    """
+    The person whose session this is.
 
     :raises NotSignedIn: nobody, or without a verified second factor.
     :raises NotOfTheDesk: not a person of the desk.
@@ -53,3 +128,47 @@ def authenticate(request: HttpRequest) -> User:
     if check_csrf(request) is not None:
         raise ForgedRequest
     return user
+
+
+def by_key(request: HttpRequest) -> User:
+    """
+    The login whose API key this is, narrowed to the key's scopes. Everything is looked up at every call.
+
+    :raises MistypedKey: it is no key at all.
+    :raises UnknownKey: nobody here made it.
+    :raises RevokedKey: somebody ended it.
+    :raises ExpiredKey: its time is over.
+    :raises KeyOfNobody: its login is not active.
+    :raises ForeignAddress: it was made for other addresses.
+    """
+    presented, now = keys.parse(_bearer(request)), clock.now()
+    key = queries.presented(presented.identifier)
+    if key is None or not compare_digest(bytes(key.secret_hash or b""), presented.hash):
+        raise UnknownKey
+    state = key.state(at=now)
+    if state == ApiKey.State.REVOKED:
+        raise RevokedKey
+    if state != ApiKey.State.LIVE:
+        raise ExpiredKey
+    if key.user.status != User.Status.ACTIVE:
+        raise KeyOfNobody
+    if not _is_from(http.client_address(request), key.addresses):
+        raise ForeignAddress
+    operations.note_use(key, now=now)
+    request.api_key = key  # type: ignore[attr-defined]
+    return capabilities.narrow(key.user, key.scopes)
+
+
+def _bearer(request: HttpRequest) -> str:
+    header = request.headers.get("Authorization", "")
+    return header[len(SCHEME) :].strip() if header.lower().startswith(SCHEME) else ""
+
+
+def _is_from(address: str | None, networks: list[str]) -> bool:
+    """Whether the address lies in one of the networks; with none named, everywhere is right."""
+    if not networks:
+        return True
+    if address is None:
+        return False
+    caller = ipaddress.ip_address(address)
+    return any(caller in ipaddress.ip_network(network) for network in networks)

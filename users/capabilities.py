@@ -4,6 +4,8 @@ What each role may do, and the check every operation makes.
 Never Django's `has_perm`: a superuser passes that whatever it asks.
 """
 
+from collections.abc import Iterable
+
 from django.utils.translation import gettext_lazy as _
 
 from trading.lib.errors import Forbidden
@@ -11,7 +13,7 @@ from users.models import Counterparty, Role, RoleGrant, User
 from users.models.roles import STAFF_ROLES
 
 _ROOMS = frozenset({"console.view", "rfq.view", "settlement.view", "approval.view", "user.view", "flag.view"})
-_STOPS = frozenset({"flag.off", "user.suspend", "role.revoke"})  # they reduce risk: one person, at once
+_STOPS = frozenset({"flag.off", "user.suspend", "role.revoke", "key.revoke"})  # they reduce risk: one person, at once
 
 CAPABILITIES: dict[str, frozenset[str]] = {
     Role.TRADER: frozenset({"rfq.request", "rfq.accept", "settlement.own"}),
@@ -20,8 +22,10 @@ CAPABILITIES: dict[str, frozenset[str]] = {
     Role.APPROVER: _ROOMS | _STOPS | {"policy.view", "audit.own"},
     Role.ADMIN: _ROOMS | _STOPS | {"policy.view"},
     Role.AUDITOR: _ROOMS | {"policy.view", "audit.own", "audit.view"},
-    Role.SERVICE: frozenset({"settlement.execute"}),
+    Role.SERVICE: frozenset({"settlement.execute", "audit.anchor"}),
 }
+# What an API key may be limited to: what trading parties and services do. The desk's own people have no keys.
+SCOPES = CAPABILITIES[Role.TRADER] | CAPABILITIES[Role.LP] | CAPABILITIES[Role.SERVICE]
 
 
 class MissingCapability(Forbidden):
@@ -36,6 +40,13 @@ def roles_for(user: User) -> list[Role]:
     if user.counterparty is not None:
         return [Role.LP if user.counterparty.kind == Counterparty.Kind.LP else Role.TRADER]
     return [Role.SERVICE] if user.kind == User.Kind.SERVICE else list(STAFF_ROLES)
+
+
+class MissingScope(Forbidden):
+    """The API key was not made for this."""
+
+    code = "missing_scope"
+    text = _("This API key was not made for {capability}. Have one issued with that scope.")
 
 
 def of(user: User) -> frozenset[str]:
@@ -53,11 +64,21 @@ def holds(user: User, capability: str) -> bool:
     return capability in of(user)
 
 
+def narrow(user: User, scopes: Iterable[str]) -> User:
+    """The user as a key of theirs may act: with those of these capabilities only that the roles give as well."""
+    user.key_scopes = frozenset(scopes)
+    user.known_capabilities = of(user) & user.key_scopes
+    return user
+
+
 def require(user: User, capability: str) -> None:
     """
     Stop here unless the user may.
 
+    :raises MissingScope: it acts by an API key that is not made for this.
     :raises MissingCapability: not active, or no role with this capability.
     """
+    if user.key_scopes is not None and capability not in user.key_scopes:
+        raise MissingScope(capability=capability)
     if not holds(user, capability):
         raise MissingCapability(capability=capability)

@@ -21,6 +21,12 @@ def about(request: "ApprovalRequest", at: "datetime | None" = None) -> dict[str,
     }
 
 
+class NotAuthenticated(Forbidden):
+    """Nobody knows who asks: HTTP 401."""
+
+    code = "not_authenticated"
+
+
 class WrongCode(Invalid):
     """The one-time code is not the present one."""
 

@@ -50,6 +50,7 @@ FIRST: dict[str, Policy] = {
     "user.reopen": Policy((Role.OPS,), DAY),
     "user.reactivate": Policy((Role.OPS,), DAY),
     "role.grant": Policy((Role.ADMIN,), 7 * DAY),
+    "key.issue": Policy((Role.ADMIN,), DAY),
     "telegram.relink": Policy((Role.OPS,), DAY),
     "policy.change": Policy((Role.ADMIN,), 7 * DAY),
     "flag.on": Policy((Role.ADMIN, Role.OPS), timedelta(hours=2)),

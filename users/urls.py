@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from users.views import approvals, counterparties, log, people, policies, signing_in
+from users.views import approvals, counterparties, keys, log, people, policies, signing_in
 
 app_name = "users"
 
@@ -21,6 +21,8 @@ urlpatterns = [
     path("users/<str:ref>/proposals/<str:act>/", people.proposal, name="user-proposal"),
     path("users/<str:ref>/suspension/", people.suspension, name="user-suspension"),
     path("users/<str:ref>/role-revocation/", people.role_revocation, name="user-role-revocation"),
+    path("users/<str:ref>/keys/<str:key>/collection/", keys.collection, name="user-key-collection"),
+    path("users/<str:ref>/keys/<str:key>/revocation/", keys.revocation, name="user-key-revocation"),
     path("counterparties/", counterparties.counterparties, name="counterparties"),
     path("counterparties/<str:ref>/", counterparties.counterparty, name="counterparty"),
     path("policies/", policies.policies, name="policies"),

@@ -14,6 +14,7 @@ from django.urls import reverse
 from tests import factories
 from tests.api.conftest import plain_files, signed_in  # noqa: F401 - a fixture
 from tests.probes import refused
+from tests.users.keys import issued
 from trading.lib import clock
 from users import operations
 from users.admin import site
@@ -44,6 +45,8 @@ def url(model: str, page: str = "changelist", *arguments: object) -> str:
 @pytest.mark.parametrize("model", MODELS)
 def test_an_auditor_reads_every_table_and_row(auditor: Client, model: str) -> None:
     factories.counterparty()
+    if model == "apikey":
+        issued(factories.user("lp"))
     if model == "telegramlink":
         operations.link_telegram(user=factories.founders()[0], telegram_id=4711, now=clock.now())
     table = next(one for one in site._registry if one._meta.model_name == model)

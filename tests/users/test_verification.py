@@ -13,6 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from tests import factories, jobs
+from tests.users.keys import collected
 from trading.lib import clock
 from users import operations
 from users.models import AuditEvent, AuditSeal, User
@@ -337,6 +338,18 @@ def test_a_policy_nobody_carried_is_found(desk: User, owner: Any) -> None:
         )
 
     assert found() == (12, "unreconciled: flag.on version 2 was not carried by two people")
+
+
+def test_keys_are_reconciled_both_ways(desk: User, owner: Any) -> None:
+    key, _text = collected(factories.user("lp"))
+    seal()
+    assert found() == (0, "")
+    with unguarded(owner, "users_apikey"):
+        owner.execute("update users_apikey set scopes = '{settlement.execute}' where id = %s", [key.pk])
+    assert found() == (12, f"unreconciled: {key.ref} is not the key that {key.request.ref} made")
+    with unguarded(owner, "users_apikey"):
+        owner.execute("delete from users_apikey where id = %s", [key.pk])
+    assert found() == (12, f"unreconciled: {key.request.ref} was executed, and there is no key of it")
 
 
 # --- 13: guards ------------------------------------------------------------------------------

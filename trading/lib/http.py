@@ -1,8 +1,10 @@
 """What the console's views share: polled fragments, and answers to a script instead of a page."""
 
 import hashlib
+import ipaddress
 from datetime import datetime
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 VERSION_PARAMETER = "v"
@@ -12,6 +14,24 @@ OK = 200
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether HTMX asks for a part of the page."""
     return request.headers.get("HX-Request") == "true"
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """
+    The address a request came from, as far as our own proxies can tell.
+
+    Each trusted proxy adds its caller at the end of X-Forwarded-For; what stands before the last `TRUSTED_PROXIES`
+    entries was written by whoever called and is believed by nobody.
+    """
+    peer = request.META.get("REMOTE_ADDR") or None
+    hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+    proxies = settings.TRUSTED_PROXIES
+    if not 0 < proxies <= len(hops):
+        return peer
+    try:
+        return str(ipaddress.ip_address(hops[-proxies]))
+    except ValueError:
+        return peer
 
 
 def is_poll(request: HttpRequest) -> bool:

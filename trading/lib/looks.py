@@ -76,6 +76,13 @@ LOOKS: dict[str, dict[str, Look]] = {
         "rejected": Look(_("Rejected"), "ban", "bad"),
         "suspended": Look(_("Suspended"), "hand-stop", "bad"),
     },
+    "key": {
+        "uncollected": Look(_("Not collected yet"), "hourglass", "warn"),
+        "lapsed": Look(_("Never collected"), "clock", "idle"),
+        "live": Look(_("Live"), "circle-check", "ok"),
+        "expired": Look(_("Expired"), "clock", "idle"),
+        "revoked": Look(_("Revoked"), "hand-stop", "bad"),
+    },
     "counterparty": {
         "active": Look(_("Active"), "circle-check", "ok"),
         "frozen": Look(_("Frozen"), "hand-stop", "bad"),

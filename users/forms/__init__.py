@@ -2,6 +2,7 @@
 
 from users.forms.base import CodeForm, ConsoleForm, PasswordForm, RecoveryForm, TokenForm
 from users.forms.deciding import DecisionForm, ReasonForm, RevocationForm
+from users.forms.keys import IssueKeyForm
 from users.forms.proposing import (
     ApproveUserForm,
     GrantRoleForm,
@@ -16,6 +17,7 @@ __all__ = [
     "ConsoleForm",
     "DecisionForm",
     "GrantRoleForm",
+    "IssueKeyForm",
     "PasswordForm",
     "PolicyForm",
     "ProposalForm",

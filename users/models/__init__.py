@@ -3,11 +3,13 @@
 from users.models.approvals import ApprovalDecision, ApprovalPolicy, ApprovalRequest, StepUp
 from users.models.audit import AuditEvent, AuditSeal
 from users.models.devices import RecoveryCode, RecoveryDevice, TotpDevice
+from users.models.keys import ApiKey
 from users.models.people import Counterparty, Person, User
 from users.models.roles import Role, RoleGrant
 from users.models.telegram import CallbackToken, TelegramLink
 
 __all__ = [
+    "ApiKey",
     "ApprovalDecision",
     "ApprovalPolicy",
     "ApprovalRequest",

@@ -125,6 +125,8 @@ class User(StateMachine, AbstractBaseUser, PermissionsMixin):  # type: ignore[dj
 
     known_capabilities: frozenset[str] | None = None  # of this object; read once by `users.capabilities`
 
+    key_scopes: frozenset[str] | None = None  # of this object, when it acts by an API key
+
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
     objects: ClassVar[UserManager] = UserManager()

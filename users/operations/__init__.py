@@ -20,6 +20,7 @@ from users.operations.devices import (
     verify_otp,
 )
 from users.operations.evidence import record_export, record_verification, seal_audit
+from users.operations.keys import collect_key, note_use, revoke_key
 from users.operations.people import (
     NewUser,
     create_counterparty,
@@ -36,6 +37,7 @@ __all__ = [
     "NewUser",
     "Proposal",
     "bootstrap",
+    "collect_key",
     "confirm_enrolment",
     "create_counterparty",
     "create_user",
@@ -47,12 +49,14 @@ __all__ = [
     "expire_approvals",
     "lay_down_policies",
     "link_telegram",
+    "note_use",
     "propose",
     "record_export",
     "record_verification",
     "require_decidable",
     "require_decider",
     "require_proposable",
+    "revoke_key",
     "revoke_role",
     "seal_audit",
     "set_language",

@@ -1,6 +1,7 @@
 """The acts on people that two decide: letting in and out, roles, Telegram accounts, the policies themselves."""
 
 from users import acts
+from users.own_acts.keys import IssueKey
 from users.own_acts.moves import ApproveUser, ReactivateUser, RejectUser, ReopenUser
 from users.own_acts.policies import ChangePolicy
 from users.own_acts.roles import GrantRole
@@ -12,6 +13,7 @@ ACTS: tuple[type[acts.Act], ...] = (
     ReopenUser,
     ReactivateUser,
     GrantRole,
+    IssueKey,
     RelinkTelegram,
     ChangePolicy,
 )

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from django.db.models import Max, Q, QuerySet
 
 from trading.lib.errors import NotFound
-from users.models import AuditEvent, User
+from users.models import AuditEvent, AuditSeal, User
 
 PAGE_SIZE = 50
 TIMELINE_LIMIT = 200
@@ -54,6 +54,11 @@ def events_named(names: Sequence[str]) -> list[AuditEvent]:
 def last_verification() -> AuditEvent | None:
     """What the latest verification of the evidence recorded: `audit.verified` or `audit.broken`. One query."""
     return AuditEvent.objects.filter(name__in=["audit.verified", "audit.broken"]).order_by("-pk").first()
+
+
+def last_seal() -> AuditSeal | None:
+    """The newest seal. One query."""
+    return AuditSeal.objects.order_by("-number").first()
 
 
 def page(criteria: Criteria, *, size: int = PAGE_SIZE) -> Page:

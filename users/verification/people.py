@@ -140,6 +140,30 @@ union all
 select act, 'has a gap in its versions' from users_approvalpolicy group by act having max(version) <> count(*)
 """
 
+KEYS = """
+select key.ref, 'is not the key that ' || coalesce(request.ref, 'a request') || ' made'
+from users_apikey as key
+join users_user as holder on holder.id = key.user_id
+left join users_apikey as older on older.id = key.replaces_id
+left join users_approvalrequest as request on request.id = key.request_id and request.act = 'key.issue'
+    and request.status = 'executed' and request.subject_ref = holder.ref
+where request.id is null
+    or key.created_at not between request.closed_at and request.closed_at + interval '1 minute'
+    or (key.name, to_jsonb(key.scopes), to_jsonb(key.addresses), older.ref) is distinct from
+        (request.payload ->> 'name', request.payload -> 'scopes', request.payload -> 'addresses',
+         request.payload ->> 'replaces')
+    or key.expires_at > key.created_at + make_interval(days => (request.payload ->> 'days')::integer)
+union all
+select request.ref, 'was executed, and there is no key of it'
+from users_approvalrequest as request left join users_apikey as key on key.request_id = request.id
+where request.act = 'key.issue' and request.status = 'executed' and key.id is null
+union all
+select key.ref, 'was collected, and no audit event says so' from users_apikey as key
+where key.collected_at is not null and not exists (
+    select from users_auditevent where name = 'key.collected' and after ->> 'key' = key.ref
+)
+"""
+
 STATEMENTS = (
     WITHOUT_EVIDENCE,
     OTHER_STATUS,
@@ -152,6 +176,7 @@ STATEMENTS = (
     ROLES,
     ACCOUNTS,
     POLICIES,
+    KEYS,
 )
 
 

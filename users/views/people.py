@@ -18,13 +18,15 @@ from users.forms import (
     ApproveUserForm,
     ConsoleForm,
     GrantRoleForm,
+    IssueKeyForm,
     ProposalForm,
     ReasonForm,
     RelinkForm,
     RevocationForm,
 )
 from users.models import Role, User
-from users.queries import approvals, events_about
+from users.own_acts.keys import scopes_for
+from users.queries import approvals, events_about, keys
 from users.queries import people as queries
 from users.queries.people import Criteria, Detail
 from users.views import proposing
@@ -34,7 +36,7 @@ ACTS: dict[str, tuple[str, ...]] = {
     User.Status.PENDING: ("user.approve", "user.reject"),
     User.Status.REJECTED: ("user.reopen",),
     User.Status.SUSPENDED: ("user.reactivate",),
-    User.Status.ACTIVE: ("role.grant", "telegram.relink"),
+    User.Status.ACTIVE: ("role.grant", "key.issue", "telegram.relink"),
 }
 
 type Roles = list[Role]
@@ -171,6 +173,9 @@ def _show(
         "subject": subject,
         "events": events_about([subject.ref]),
         "requests": approvals.open_about(subject.ref),
+        "keys": [] if subject.is_staff else [(key, key.state(at=clock.now())) for key in keys.of_user(subject)],
+        "may_revoke_keys": capabilities.holds(actor, "key.revoke"),
+        "actor": actor,
         "offered": [{"act": name, "title": acts.act_of(name).title} for name in offered],
         "act": act,
         "title": acts.act_of(act).title if act else "",
@@ -189,7 +194,9 @@ def _offered(detail: Detail, actor: User) -> list[str]:
         return []
     names = ACTS[detail.user.status]
     may = approvals.may_propose(actor, names)
-    return [name for name in names if name in may and not (name == "role.grant" and not _roles(name, detail))]
+    senseless = set() if _roles("role.grant", detail) else {"role.grant"}
+    senseless |= set() if scopes_for(detail.user) else {"key.issue"}
+    return [name for name in names if name in may and name not in senseless]
 
 
 def _roles(act: str, detail: Detail) -> Roles:
@@ -203,6 +210,9 @@ def _form(act: str, detail: Detail, actor: User, data: QueryDict | None = None) 
         return ApproveUserForm(data, roles=_roles(act, detail), candidates=people)
     if act == "role.grant":
         return GrantRoleForm(data, roles=_roles(act, detail), candidates=people)
+    if act == "key.issue":
+        live = keys.live(detail.user, now=clock.now())
+        return IssueKeyForm(data, scopes=scopes_for(detail.user), live=live, candidates=people)
     if act == "telegram.relink":
         return RelinkForm(data, candidates=people)
     return ProposalForm(data, candidates=people)
@@ -210,7 +220,7 @@ def _form(act: str, detail: Detail, actor: User, data: QueryDict | None = None) 
 
 def _lines(act: str, subject_ref: str) -> list[Line]:
     """What is sure to change whatever is filled in; acts that hang on their details show them as fields."""
-    if act in {"role.grant", "telegram.relink"}:
+    if act in {"role.grant", "key.issue", "telegram.relink"}:
         return []
     try:
         return acts.act_of(act).describe(subject_ref, {})[:1]

@@ -1,0 +1,39 @@
+"""Reads about API keys."""
+
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from trading.lib.errors import NotFound
+from users.models import ApiKey, User
+
+
+def of_user(user: User) -> list[ApiKey]:
+    """List a login's keys, newest first. One query."""
+    return list(_with_names().filter(user=user).order_by("-pk"))
+
+
+def live(user: User, *, now: datetime) -> list[ApiKey]:
+    """List those that work now. One query."""
+    return [key for key in of_user(user) if key.state(at=now) == ApiKey.State.LIVE]
+
+
+def of_login(user_ref: str, key_ref: str) -> ApiKey:
+    """
+    Read one key of a login. One query.
+
+    :raises NotFound: it has no such key.
+    """
+    key = _with_names().filter(user__ref=user_ref, ref=key_ref).first()
+    if key is None:
+        raise NotFound
+    return key
+
+
+def presented(identifier: str) -> ApiKey | None:
+    """Find the key with this public id, and whose it is. One query."""
+    return _with_names().filter(identifier=identifier).first()
+
+
+def _with_names() -> QuerySet[ApiKey]:
+    return ApiKey.objects.select_related("user__counterparty", "user__person", "request__requested_by", "replaces")
