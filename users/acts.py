@@ -38,6 +38,17 @@ class Line:
     after: str
 
 
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at: its tone (ok, info or bad) and word, what it is, and what was seen, by whom."""
+
+    tone: str
+    word: str | Promise
+    what: str | Promise
+    seen: str = ""
+    at: datetime | None = None
+
+
 class Act(ABC):
     """One dangerous act. `name` never changes once used; `subject_type` says what it is about."""
 
@@ -65,6 +76,10 @@ class Act(ABC):
 
         :raises DeskError: why not.
         """
+
+    def checks(self, subject_ref: str) -> list[Check]:  # noqa: ARG002 - acts that have some say which
+        """What was looked at about the target, for the people who decide."""
+        return []
 
     @abstractmethod
     def execute(self, request: ApprovalRequest, *, now: datetime) -> str:

@@ -26,6 +26,7 @@ from users.models import (
     AuditEvent,
     AuditSeal,
     Counterparty,
+    OnboardingCheck,
     Person,
     RoleGrant,
     StepUp,
@@ -315,6 +316,16 @@ class RoleGrantReview(Review):
     list_filter = ("role", "granted_at", "revoked_at")
     search_fields = ("=user__username",)
     list_select_related = ("user",)
+
+
+@admin.register(OnboardingCheck, site=site)
+class OnboardingCheckReview(Review):
+    """What was checked about whom, by whom, on which evidence."""
+
+    list_display = ("user", "counterparty", "kind", "result", "evidence", "valid_until", "recorded_by", "recorded_at")
+    list_filter = ("kind", "result", "recorded_at")
+    search_fields = ("=user__username", "counterparty__name", "=recorded_by__username", "evidence")
+    list_select_related = ("user", "counterparty", "recorded_by")
 
 
 @admin.register(ApiKey, site=site)

@@ -18,7 +18,7 @@ _STOPS = frozenset({"flag.off", "user.suspend", "role.revoke", "key.revoke"})  #
 CAPABILITIES: dict[str, frozenset[str]] = {
     Role.TRADER: frozenset({"rfq.request", "rfq.accept", "settlement.own"}),
     Role.LP: frozenset({"rfq.quote", "settlement.own"}),
-    Role.OPS: _ROOMS | _STOPS | {"audit.own"},
+    Role.OPS: _ROOMS | _STOPS | {"audit.own", "onboarding.record"},
     Role.APPROVER: _ROOMS | _STOPS | {"policy.view", "audit.own"},
     Role.ADMIN: _ROOMS | _STOPS | {"policy.view"},
     Role.AUDITOR: _ROOMS | {"policy.view", "audit.own", "audit.view"},

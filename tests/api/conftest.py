@@ -103,7 +103,7 @@ class Desk:
 def desk(db: None) -> Desk:
     olga, amir = factories.user("ops", username="olga"), factories.user("approver", username="amir")
     bella = factories.user("approver", username="bella")
-    return Desk(Caller(olga), Caller(amir), Caller(bella), factories.pending_user("tara", of=factories.counterparty()))
+    return Desk(Caller(olga), Caller(amir), Caller(bella), factories.newcomer("tara", of=factories.counterparty()))
 
 
 @pytest.fixture

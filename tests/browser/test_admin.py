@@ -20,7 +20,7 @@ def audrey(db: None) -> User:
 
 def test_an_auditor_signs_in_and_reads_an_event(opened: Opener, audrey: User) -> None:
     scene.authenticator(audrey)
-    factories.carry("user.approve", factories.pending_user("newcomer").ref, roles=["ops"])
+    factories.carry("user.approve", factories.newcomer("newcomer").ref, roles=["ops"])
     operations.seal_audit(now=clock.now())
     executed = AuditEvent.objects.filter(name="user.activated").latest("pk")
     page = opened().new_page()
@@ -47,7 +47,7 @@ def test_an_auditor_signs_in_and_reads_an_event(opened: Opener, audrey: User) ->
 
 
 def test_a_request_shows_what_was_decided_on(opened: Opener, server: str, audrey: User) -> None:
-    done = factories.carry("user.reject", factories.pending_user("newcomer").ref)
+    done = factories.carry("user.reject", factories.newcomer("newcomer").ref)
     page = sign_in(opened(), audrey, server)
     watch = Watcher(page)
 

@@ -45,7 +45,7 @@ def propose_approval(page: Page, newcomer: User, nominee: str) -> None:
 
 @pytest.mark.parametrize("script", ["with script", "without"])
 def test_one_proposes_and_the_other_decides(opened: Opener, server: str, olga: User, adele: User, script: str) -> None:
-    newcomer = factories.pending_user("newcomer")
+    newcomer = factories.newcomer("newcomer")
     olgas = sign_in(opened(java_script_enabled=script != "without"), olga, server)
     watch = Watcher(olgas, expected=REFUSED) if script != "without" else None
 
@@ -90,7 +90,7 @@ def test_one_proposes_and_the_other_decides(opened: Opener, server: str, olga: U
 
 def test_who_comes_second_reads_who_decided_and_keeps_the_text(opened: Opener, server: str, adele: User) -> None:
     factories.founders()
-    asked = factories.propose("user.approve", factories.pending_user("newcomer").ref, roles=["ops"])
+    asked = factories.propose("user.approve", factories.newcomer("newcomer").ref, roles=["ops"])
     page = sign_in(opened(), adele, server)
     watch = Watcher(page, expected=REFUSED)
     page.goto(f"/approvals/{asked.ref}/")
@@ -112,7 +112,7 @@ def test_who_comes_second_reads_who_decided_and_keeps_the_text(opened: Opener, s
 
 def test_the_server_refuses_the_proposer_whatever_the_page_shows(opened: Opener, server: str, olga: User) -> None:
     factories.founders()
-    asked = factories.propose("user.reject", factories.pending_user("newcomer").ref, by=olga)
+    asked = factories.propose("user.reject", factories.newcomer("newcomer").ref, by=olga)
     page = sign_in(opened(), olga, server)
     page.goto(f"/approvals/{asked.ref}/")
 
@@ -133,7 +133,7 @@ def test_the_server_refuses_the_proposer_whatever_the_page_shows(opened: Opener,
 
 def test_the_list_tells_of_a_decision_by_itself(opened: Opener, server: str, adele: User) -> None:
     factories.founders()
-    asked = factories.propose("user.reject", factories.pending_user("newcomer").ref)
+    asked = factories.propose("user.reject", factories.newcomer("newcomer").ref)
     page = sign_in(opened(), adele, server)
     page.goto("/approvals/")
     expect(page.locator(f"#row-{asked.ref}")).to_be_visible()
@@ -145,7 +145,7 @@ def test_the_list_tells_of_a_decision_by_itself(opened: Opener, server: str, ade
 
 def test_the_decision_is_in_sight_without_scrolling(opened: Opener, server: str, adele: User) -> None:
     factories.founders()
-    asked = factories.propose("user.approve", factories.pending_user("newcomer").ref, roles=["ops"])
+    asked = factories.propose("user.approve", factories.newcomer("newcomer").ref, roles=["ops"])
     page = sign_in(opened(), adele, server)
     page.goto(f"/approvals/{asked.ref}/")
 
@@ -160,7 +160,7 @@ def test_rooms_of_dual_control_are_sound_in_every_look(
 ) -> None:
     user: User = request.getfixturevalue(who)
     olga: User = request.getfixturevalue("olga")
-    newcomer = factories.pending_user("newcomer", of=factories.counterparty("client", "Pars Export Co."))
+    newcomer = factories.newcomer("newcomer", of=factories.counterparty("client", "Pars Export Co."))
     asked = factories.propose("user.approve", newcomer.ref, by=olga, roles=["trader"])
     mine = scene.person("ada", Role.ADMIN, Role.OPS, Role.AUDITOR, language=user.language)
     page = sign_in(opened(**LOOKS[look]), user, server)
@@ -189,3 +189,26 @@ def test_rooms_of_dual_control_are_sound_in_every_look(
     page.wait_for_url(re.compile(r"/audit/\d+/"))
     expect(page.locator("#panel .diff")).to_be_visible()
     watch.check()
+
+
+def test_ops_record_checks_and_the_approver_reads_them(opened: Opener, server: str, olga: User, adele: User) -> None:
+    newcomer = factories.pending_user("newcomer")
+    page = sign_in(opened(), olga, server)
+    watch = Watcher(page, expected=REFUSED)
+    propose_approval(page, newcomer, "Adele (adele)")
+    expect(page.get_by_role("alert")).to_contain_text("These checks are not passed: newcomer: Identity document")
+
+    for kind in ("Identity document", "Mandate to act", "Sanctions and PEP screening"):
+        page.goto(f"/users/{newcomer.ref}/")
+        page.get_by_label("Check", exact=True).select_option(label=kind)
+        page.get_by_label("Evidence", exact=True).fill(f"{kind}: seen by me, filed under 77.")
+        page.get_by_role("button", name="Record").click()
+        expect(page.get_by_text("The check is recorded.")).to_be_visible()
+    watch.check()
+    propose_approval(page, newcomer, "Adele (adele)")
+
+    page = sign_in(opened(), adele, server)
+    page.goto(f"/approvals/{ApprovalRequest.objects.get(subject_ref=newcomer.ref).ref}/")
+    expect(page.locator("#panel")).to_contain_text("Mandate to act: seen by me, filed under 77. (olga)")
+    for name in ("Approve", "Decline"):
+        expect(page.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)

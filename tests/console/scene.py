@@ -45,6 +45,9 @@ def person(username: str, *roles: str, counterparty: Counterparty | None = None,
     user.set_password(PASSWORD)
     user.save()
     factories.founders()
+    factories.check(user)
+    if counterparty is not None and not counterparty.onboarding_checks.exists():
+        factories.check(counterparty)
     factories.carry("user.approve", user.ref, roles=list(roles))
     return User.objects.get(pk=user.pk)
 

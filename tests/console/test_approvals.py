@@ -39,7 +39,7 @@ def olga(db: None) -> User:
 @pytest.fixture
 def asked(olga: User, amir: User) -> ApprovalRequest:
     """Olga asks for a new trader to be let in."""
-    return factories.propose("user.approve", factories.pending_user("newcomer").ref, by=olga, roles=["ops"])
+    return factories.propose("user.approve", factories.newcomer("newcomer").ref, by=olga, roles=["ops"])
 
 
 def form(request: ApprovalRequest, **changes: str) -> dict[str, str]:
@@ -261,8 +261,8 @@ def test_a_session_that_proved_itself_afresh_has_a_new_key(amir: User, asked: Ap
 
 
 def test_tabs_list_what_their_counts_say(olga: User, amir: User, asked: ApprovalRequest) -> None:
-    other = factories.propose("user.reject", factories.pending_user("second").ref)
-    factories.decide(factories.propose("user.reject", factories.pending_user("third").ref), verdict="decline")
+    other = factories.propose("user.reject", factories.newcomer("second").ref)
+    factories.decide(factories.propose("user.reject", factories.newcomer("third").ref), verdict="decline")
     olgas, amirs = verified_client(olga), verified_client(amir)
 
     def listed(client: Client, tab: str) -> set[str]:
@@ -282,7 +282,7 @@ def test_lists_cost_the_same_queries_for_few_and_many(olga: User, amir: User, ta
     counts = []
     for number in (2, 12):
         for _time in range(number):
-            factories.propose("user.reject", factories.pending_user().ref, by=olga)
+            factories.propose("user.reject", factories.newcomer().ref, by=olga)
         client.get(f"/approvals/?tab={tab}")
         with CaptureQueriesContext(connection) as queries:
             client.get(f"/approvals/?tab={tab}")
@@ -310,7 +310,7 @@ def test_older_pages_follow_by_key(olga: User, amir: User, monkeypatch: pytest.M
     from users.queries import approvals as queries  # noqa: PLC0415 - where the size stands
 
     monkeypatch.setattr(queries.page, "__kwdefaults__", {"size": 2})
-    wanted = [factories.propose("user.reject", factories.pending_user().ref, by=olga).ref for _time in range(5)]
+    wanted = [factories.propose("user.reject", factories.newcomer().ref, by=olga).ref for _time in range(5)]
     client, seen, url = verified_client(amir), [], "/approvals/"
     while url:
         page = text(client.get(url))

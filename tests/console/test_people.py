@@ -51,7 +51,7 @@ def nominee() -> str:
 
 
 def test_approving_a_user_is_proposed_with_roles_and_a_second_person(olga: User) -> None:
-    newcomer = factories.pending_user("newcomer")
+    newcomer = factories.newcomer("newcomer")
     answer = propose(
         verified_client(olga), f"/users/{newcomer.ref}/proposals/user.approve/", roles=["ops"], nominee=nominee()
     )
@@ -77,7 +77,7 @@ def test_approving_a_user_is_proposed_with_roles_and_a_second_person(olga: User)
     ],
 )
 def test_what_is_missing_is_said_and_costs_no_code(olga: User, field: str, value: object, words: str) -> None:
-    newcomer, client = factories.pending_user("newcomer"), verified_client(olga)
+    newcomer, client = factories.newcomer("newcomer"), verified_client(olga)
     fields = {"roles": ["ops"], "nominee": nominee()} | {field: value}
     answer = propose(client, f"/users/{newcomer.ref}/proposals/user.approve/", **fields)
 
@@ -88,7 +88,7 @@ def test_what_is_missing_is_said_and_costs_no_code(olga: User, field: str, value
 
 
 def test_only_eligible_people_are_offered_and_taken(olga: User, ada: User) -> None:
-    newcomer, client = factories.pending_user("newcomer"), verified_client(olga)
+    newcomer, client = factories.newcomer("newcomer"), verified_client(olga)
     page = text(client.get(f"/users/{newcomer.ref}/?act=user.approve"))
     answer = propose(client, f"/users/{newcomer.ref}/proposals/user.approve/", roles=["ops"], nominee=ada.ref)
 
@@ -99,7 +99,7 @@ def test_only_eligible_people_are_offered_and_taken(olga: User, ada: User) -> No
 
 
 def test_the_same_key_again_is_the_same_proposal(olga: User) -> None:
-    newcomer, client = factories.pending_user("newcomer"), verified_client(olga)
+    newcomer, client = factories.newcomer("newcomer"), verified_client(olga)
     for _time in range(2):
         answer = propose(client, f"/users/{newcomer.ref}/proposals/user.reject/", nominee=nominee(), key="KEY-1")
 
@@ -108,7 +108,7 @@ def test_the_same_key_again_is_the_same_proposal(olga: User) -> None:
 
 
 def test_a_second_proposal_of_the_same_is_a_conflict_that_names_the_first(olga: User) -> None:
-    newcomer, client = factories.pending_user("newcomer"), verified_client(olga)
+    newcomer, client = factories.newcomer("newcomer"), verified_client(olga)
     first = factories.propose("user.reject", newcomer.ref)
     answer = propose(client, f"/users/{newcomer.ref}/proposals/user.reject/", nominee=nominee())
 
@@ -119,7 +119,7 @@ def test_a_second_proposal_of_the_same_is_a_conflict_that_names_the_first(olga: 
 
 
 def test_who_may_not_propose_is_offered_nothing_and_refused(audrey: User) -> None:
-    newcomer, client = factories.pending_user("newcomer"), verified_client(audrey)
+    newcomer, client = factories.newcomer("newcomer"), verified_client(audrey)
 
     assert "Approve user" not in text(client.get(f"/users/{newcomer.ref}/"))
     assert propose(client, f"/users/{newcomer.ref}/proposals/user.reject/", nominee=nominee()).status_code == 403
@@ -170,7 +170,7 @@ def test_the_evidence_of_a_user_is_shown(olga: User) -> None:
 
 def test_users_are_found_by_name_counterparty_and_status(olga: User) -> None:
     company = factories.counterparty("client", "Pars Export Co.")
-    factories.pending_user("navid", of=company)
+    factories.newcomer("navid", of=company)
     client = verified_client(olga)
 
     def rows(query: str) -> int:
@@ -183,7 +183,7 @@ def test_users_are_found_by_name_counterparty_and_status(olga: User) -> None:
 
 def test_refs_of_people_entities_and_requests_are_found_by_the_search(olga: User) -> None:
     company, client = factories.counterparty(), verified_client(olga)
-    asked = factories.propose("user.reject", factories.pending_user().ref)
+    asked = factories.propose("user.reject", factories.newcomer().ref)
 
     for ref, room in ((olga.ref, "users"), (company.ref, "counterparties"), (asked.ref, "approvals")):
         assert client.get(f"/search/?q={ref.lower()}").headers["Location"] == f"/{room}/{ref}/"
@@ -195,7 +195,7 @@ def test_lists_cost_the_same_queries_for_few_and_many(olga: User, room: str) -> 
     client, counts = verified_client(olga), []
     for number in (2, 12):
         for _time in range(number):
-            factories.pending_user(of=factories.counterparty())
+            factories.newcomer(of=factories.counterparty())
         client.get(room)
         with CaptureQueriesContext(connection) as asked:
             client.get(room)
@@ -264,7 +264,7 @@ def test_in_production_the_flags_name_is_typed(olga: User, settings: Any) -> Non
 
 
 def test_auditors_see_all_events_and_others_their_own(olga: User, audrey: User) -> None:
-    factories.propose("user.reject", factories.pending_user().ref, by=olga)
+    factories.propose("user.reject", factories.newcomer().ref, by=olga)
     foreign = AuditEvent.objects.filter(actor_name="founder-a").latest("pk")
     own, everything = verified_client(olga), verified_client(audrey)
 
@@ -275,7 +275,7 @@ def test_auditors_see_all_events_and_others_their_own(olga: User, audrey: User) 
 
 
 def test_events_are_found_by_text_name_actor_and_day(audrey: User) -> None:
-    request = factories.propose("user.reject", factories.pending_user().ref)
+    request = factories.propose("user.reject", factories.newcomer().ref)
     client = verified_client(audrey)
 
     def names(query: str) -> set[str]:

@@ -16,6 +16,7 @@ from trading.lib.money import Money
 from users import operations as user_operations
 from users.models import ApprovalRequest, Counterparty, User
 from users.operations import NewUser, Proposal
+from users.queries import onboarding
 
 REASON = "Because the test needs exactly this to be so."
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -57,6 +58,29 @@ def founders() -> tuple[User, User]:
     return pair[0], pair[1]
 
 
+def check(subject: User | Counterparty) -> None:
+    """Everything that must be checked about it, passed; recorded by a founder it is not about."""
+    if isinstance(subject, Counterparty):
+        kinds: tuple[str, ...] = onboarding.OF_COUNTERPARTIES
+    else:
+        kinds = onboarding.OF_SERVICES if subject.kind == User.Kind.SERVICE else onboarding.OF_PEOPLE
+    looks = [user_operations.Look(kind, "passed", REASON) for kind in kinds]
+    first, second = founders()
+    actor = second if isinstance(subject, User) and subject.person_id == first.person_id else first
+    user_operations.record_checks(subject=subject, looks=looks, actor=actor, now=clock.now())
+
+
+def newcomer(
+    username: str = "", *, of: Counterparty | None = None, language: str = "en", kind: str = User.Kind.HUMAN
+) -> User:
+    """A pending login that can be let in: all that must be checked is."""
+    made = pending_user(username, of=of, language=language, kind=kind)
+    check(made)
+    if of is not None and not of.onboarding_checks.exists():
+        check(of)
+    return made
+
+
 def propose(act: str, subject_ref: str, *, by: User | None = None, **payload: object) -> ApprovalRequest:
     """A proposal of the first founder, or of somebody else, that asks the other founder to decide."""
     first, second = founders()
@@ -93,7 +117,7 @@ def user(*roles: str, username: str = "", of: Counterparty | None = None, langua
     if of is None and roles[:1] in {("trader",), ("lp",)}:
         of = counterparty("lp" if roles[0] == "lp" else "client")
     kind = User.Kind.SERVICE if roles == ("service",) else User.Kind.HUMAN
-    made = pending_user(username, of=of, language=language, kind=kind)
+    made = newcomer(username, of=of, language=language, kind=kind)
     carry("user.approve", made.ref, roles=list(roles))
     return User.objects.select_related("counterparty").get(pk=made.pk)
 

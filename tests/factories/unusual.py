@@ -10,6 +10,7 @@ def twin_of(user: User, *roles: str) -> User:
     twin = User(username=factories.unique("twin"), person=user.person)
     twin.set_unusable_password()
     twin.save()
+    factories.check(twin)
     if roles:
         factories.carry("user.approve", twin.ref, roles=list(roles))
     return User.objects.get(pk=twin.pk)

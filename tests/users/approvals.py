@@ -30,13 +30,14 @@ class Desk:
 def desk() -> Desk:
     """A desk where `proposer` may ask and `approver` may decide."""
     proposer, approver = factories.founders()
-    return Desk(proposer, approver, factories.pending_user())
+    return Desk(proposer, approver, factories.newcomer())
 
 
 def second_account(of: Person, *roles: str) -> User:
     """Another active login of the same person."""
     pk = sql(INSERT_LOGIN, factories.unique("USR"), factories.unique("second"), of.pk)
     user = User.objects.get(pk=pk)
+    factories.check(user)
     third, fourth = factories.user("ops"), factories.user("approver")
     request = factories.propose("user.approve", user.ref, by=third, roles=list(roles))
     assert factories.decide(request, by=fourth).status == "executed"

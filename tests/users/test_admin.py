@@ -162,7 +162,7 @@ def load(path: str) -> None:
 
 
 def test_loaddata_makes_nobody_active(audrey: User, tmp_path: Path) -> None:
-    pending = factories.pending_user("tara")
+    pending = factories.newcomer("tara")
     day = "2026-01-01T00:00:00Z"
     fields = {"username": "tara", "ref": pending.ref, "status": "active", "person": pending.person_id, "password": "x"}
     fields |= {"approval_reason": "Loaded from a file, by nobody.", "created_at": day, "updated_at": day}
@@ -186,7 +186,7 @@ def test_loaddata_grants_no_role(audrey: User, tmp_path: Path) -> None:
 
 
 def test_update_of_the_runtime_role_changes_no_evidence(audrey: User) -> None:
-    pending = factories.pending_user()
+    pending = factories.newcomer()
     for change in ({"status": "active"}, {"approval_reason": "A better one than the true one."}):
         with refused("DC4|user_decided_by_two|users_user"):
             User.objects.filter(pk=pending.pk).update(**change)

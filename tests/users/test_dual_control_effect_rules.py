@@ -178,7 +178,7 @@ def test_let_in_without_the_roles_that_were_decided_does_not_commit(cast: Desk, 
 @pytest.mark.parametrize(("party", "role"), [("client", "approver"), ("lp", "ops"), ("", "trader"), ("client", "lp")])
 def test_role_fits_the_login_that_holds_it(cast: Desk, party: str, role: str) -> None:
     of = factories.counterparty(party) if party else None
-    newcomer = factories.pending_user(of=of)
+    newcomer = factories.newcomer(of=of)
     request = forged_request(cast, subject_ref=newcomer.ref, payload={"roles": [role]})
 
     with refused("DC55"):

@@ -283,7 +283,7 @@ def test_what_is_about_a_user_names_who_is_asked(cast: Desk) -> None:
 
 
 def test_what_is_about_a_service_names_who_is_asked(cast: Desk) -> None:
-    robot = factories.pending_user(kind="service")
+    robot = factories.newcomer(kind="service")
 
     with refused("DC05"):
         forged_request(cast, nominee=None, subject_ref=robot.ref)
@@ -309,6 +309,7 @@ def test_roles_that_do_not_decide(cast: Desk, role: str) -> None:
 def test_service_does_not_decide(cast: Desk) -> None:
     new = operations.NewUser(username="robot", full_name="", kind="service")
     robot = operations.create_user(new=new, actor=None, now=clock.now())
+    factories.check(robot)
     factories.carry("user.approve", robot.ref, roles=["service"])
     request = propose("user.approve", cast.newcomer.ref)
 

@@ -313,7 +313,7 @@ def test_first_two_are_two_persons(db: None) -> None:
 
 
 def test_first_two_are_not_three(db: None) -> None:
-    one, other, third = (factories.pending_user() for _ in range(3))
+    one, other, third = (factories.newcomer() for _ in range(3))
 
     with refused("DC43"):
         let_in(one, other)
@@ -322,7 +322,7 @@ def test_first_two_are_not_three(db: None) -> None:
 
 
 def test_there_are_first_two_once_only(cast: Desk) -> None:
-    one, other = factories.pending_user(), factories.pending_user()
+    one, other = factories.newcomer(), factories.newcomer()
 
     with refused("DC43"):
         let_in(one, other)
@@ -334,7 +334,7 @@ def test_there_are_first_two_once_only(cast: Desk) -> None:
 
 
 def test_older_view_has_no_first_two_either(db: None) -> None:
-    one, other = factories.pending_user(), factories.pending_user()
+    one, other = factories.newcomer(), factories.newcomer()
 
     with refused("DC00"):
         sql("set transaction isolation level repeatable read")

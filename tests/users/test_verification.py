@@ -28,14 +28,14 @@ def desk(db: None) -> User:
     factories.carry("role.grant", factories.user("ops").ref, role="auditor")
     factories.user("approver")
     factories.carry("policy.change", "user.approve", expires_after=3600)
-    rejected = factories.pending_user()
+    rejected = factories.newcomer()
     factories.carry("user.reject", rejected.ref)
     factories.carry("user.reopen", rejected.ref)
     suspended = factories.user("trader")
     operations.suspend_user(user=suspended, actor=None, reason="A stolen phone.", now=clock.now())
     factories.carry("user.reactivate", suspended.ref)
     factories.turn_flag_on()
-    factories.decide(factories.propose("user.approve", factories.pending_user().ref, roles=[]), verdict="decline")
+    factories.decide(factories.propose("user.approve", factories.newcomer().ref, roles=[]), verdict="decline")
     seal()
     return tara
 
@@ -230,7 +230,7 @@ where id = %s
 
 @pytest.mark.parametrize("status", ["active", "suspended", "rejected"])
 def test_a_user_flipped_by_the_owner_is_found(desk: User, owner: Any, status: str) -> None:
-    pending = factories.pending_user()
+    pending = factories.newcomer()
     first, second = factories.founders()
     seal()
     with unguarded(owner, "users_user"):
@@ -274,7 +274,7 @@ def test_evidence_taken_from_a_user_is_found_both_ways(desk: User, owner: Any) -
 
 
 def test_a_forged_execution_is_found(desk: User, owner: Any) -> None:
-    pending = factories.pending_user()
+    pending = factories.newcomer()
     request = factories.propose("user.approve", pending.ref, roles=["admin"])
     seal()
     with unguarded(owner, "users_approvalrequest", "users_user"):

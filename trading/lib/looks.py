@@ -76,6 +76,12 @@ LOOKS: dict[str, dict[str, Look]] = {
         "rejected": Look(_("Rejected"), "ban", "bad"),
         "suspended": Look(_("Suspended"), "hand-stop", "bad"),
     },
+    "onboarding": {
+        "passed": Look(_("Passed"), "check", "ok"),
+        "failed": Look(_("Failed"), "ban", "bad"),
+        "missing": Look(_("Missing"), "alert-triangle", "bad"),
+        "expired": Look(_("Expired"), "clock", "bad"),
+    },
     "key": {
         "uncollected": Look(_("Not collected yet"), "hourglass", "warn"),
         "lapsed": Look(_("Never collected"), "clock", "idle"),

@@ -3,6 +3,7 @@
 from users.forms.base import CodeForm, ConsoleForm, PasswordForm, RecoveryForm, TokenForm
 from users.forms.deciding import DecisionForm, ReasonForm, RevocationForm
 from users.forms.keys import IssueKeyForm
+from users.forms.onboarding import CheckForm
 from users.forms.proposing import (
     ApproveUserForm,
     GrantRoleForm,
@@ -13,6 +14,7 @@ from users.forms.proposing import (
 
 __all__ = [
     "ApproveUserForm",
+    "CheckForm",
     "CodeForm",
     "ConsoleForm",
     "DecisionForm",

@@ -4,6 +4,7 @@ from users.models.approvals import ApprovalDecision, ApprovalPolicy, ApprovalReq
 from users.models.audit import AuditEvent, AuditSeal
 from users.models.devices import RecoveryCode, RecoveryDevice, TotpDevice
 from users.models.keys import ApiKey
+from users.models.onboarding import OnboardingCheck
 from users.models.people import Counterparty, Person, User
 from users.models.roles import Role, RoleGrant
 from users.models.telegram import CallbackToken, TelegramLink
@@ -17,6 +18,7 @@ __all__ = [
     "AuditSeal",
     "CallbackToken",
     "Counterparty",
+    "OnboardingCheck",
     "Person",
     "RecoveryCode",
     "RecoveryDevice",

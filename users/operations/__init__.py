@@ -21,6 +21,7 @@ from users.operations.devices import (
 )
 from users.operations.evidence import record_export, record_verification, seal_audit
 from users.operations.keys import collect_key, note_use, revoke_key
+from users.operations.onboarding import Look, record_checks
 from users.operations.people import (
     NewUser,
     create_counterparty,
@@ -34,6 +35,7 @@ from users.operations.preflight import require_decidable, require_proposable
 from users.operations.rules import current_policy, eligible, require_decider, subject_person
 
 __all__ = [
+    "Look",
     "NewUser",
     "Proposal",
     "bootstrap",
@@ -51,6 +53,7 @@ __all__ = [
     "link_telegram",
     "note_use",
     "propose",
+    "record_checks",
     "record_export",
     "record_verification",
     "require_decidable",

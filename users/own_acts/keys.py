@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 
-from trading.lib import clock
+from trading.lib.clock import DatabaseClock
 from trading.lib.errors import Forbidden
 from users import acts, audit, capabilities
 from users.acts import Line, Payload
@@ -62,8 +62,10 @@ class IssueKey(OnUser):
     def _check_replaced(self, user: User, ref: object) -> None:
         if ref is None:
             return
-        old = ApiKey.objects.filter(user=user, ref=ref).first() if isinstance(ref, str) else None
-        if old is None or old.state(at=clock.now()) != ApiKey.State.LIVE:
+        live = ApiKey.objects.filter(
+            user=user, revoked_at=None, collected_at__isnull=False, expires_at__gt=DatabaseClock()
+        )
+        if not isinstance(ref, str) or not live.filter(ref=ref).exists():
             raise BadPayload(field="replaces")
 
     def describe(self, subject_ref: str, payload: Payload) -> list[Line]:  # noqa: ARG002 - the interface

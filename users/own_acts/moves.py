@@ -1,14 +1,19 @@
 """Letting in and out: a user's status."""
 
 from datetime import datetime
+from typing import ClassVar
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
+from trading.lib.errors import Conflict
 from users import acts, audit, capabilities
-from users.acts import Line, Payload
+from users.acts import Check, Line, Payload
 from users.models import ApprovalRequest, Role, RoleGrant, User
 from users.own_acts.base import OnUser, WrongState, require_roles
+from users.queries import onboarding
+from users.queries.onboarding import Standing
 
 Status = User.Status
 
@@ -43,17 +48,38 @@ class UserMove(OnUser):
         return _("%(user)s is now %(status)s.") % {"user": user.username, "status": user.get_status_display()}
 
 
+class ChecksMissing(Conflict):
+    """An onboarding check was not made, did not pass, or holds no longer."""
+
+    code = "checks_missing"
+    text = lazy("These checks are not passed: {missing}. Record them with their evidence, then propose it again.")
+
+
 class ApproveUser(UserMove):
     """Let a pending login in, with the roles it is to hold: ``{"roles": ["trader"]}``."""
 
     name, title, event = "user.approve", lazy("Approve user"), "user.activated"
     before, after = Status.PENDING, Status.ACTIVE
+    fields: ClassVar[dict[str, str | Promise]] = {**OnUser.fields, "onboarding": lazy("Onboarding")}
+
+    def state(self, subject_ref: str) -> dict[str, object]:
+        """The login, and how each check it needs stands: a later look supersedes the proposal."""
+        needed = onboarding.needed_for(self.user(subject_ref))
+        looks = [f"{one.kind} {one.state}" + (f" #{one.check.pk}" if one.check else "") for one in needed]
+        return {**super().state(subject_ref), "onboarding": looks}
 
     def check(self, subject_ref: str, payload: Payload) -> None:
-        """Pending, and every role one that this login can hold."""
+        """Pending, every role one that this login can hold, and every check it needs passed."""
         super().check(subject_ref, payload)
-        among = capabilities.roles_for(self.user(subject_ref))
-        require_roles(payload.get("roles", []), field="roles", among=among)
+        user = self.user(subject_ref)
+        require_roles(payload.get("roles", []), field="roles", among=capabilities.roles_for(user))
+        missing = [f"{one.about}: {one.kind.label}" for one in onboarding.needed_for(user) if not one.is_passed]
+        if missing:
+            raise ChecksMissing(missing=", ".join(missing))
+
+    def checks(self, subject_ref: str) -> list[Check]:
+        """Each onboarding check with its evidence."""
+        return [_shown(one) for one in onboarding.needed_for(self.user(subject_ref))]
 
     def describe(self, subject_ref: str, payload: Payload) -> list[Line]:
         """Status and roles."""
@@ -87,3 +113,21 @@ class ReactivateUser(UserMove):
 
     name, title, event = "user.reactivate", lazy("Reactivate user"), "user.reactivated"
     before, after = Status.SUSPENDED, Status.ACTIVE
+
+
+STATES: dict[str, str | Promise] = {
+    "passed": lazy("Passed"),
+    "failed": lazy("Failed"),
+    "missing": lazy("Missing"),
+    "expired": lazy("Expired"),
+}
+
+
+def _shown(one: Standing) -> Check:
+    """A check as the approver reads it: how it stands, what and about whom, the evidence and whose word it is."""
+    tone = "ok" if one.is_passed else "bad"
+    what = f"{one.kind.label} ({one.about})"
+    if one.check is None:
+        return Check(tone, STATES[one.state], what)
+    seen = f"{one.check.evidence} ({one.check.recorded_by.username})"
+    return Check(tone, STATES[one.state], what, seen, one.check.recorded_at)

@@ -1,7 +1,6 @@
 """What waits for a second person: the list, one request in the panel beside it, the decision."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 
 from django.contrib import messages
@@ -18,7 +17,7 @@ from trading.lib import clock, http
 from trading.lib.errors import Conflict, DeskError
 from users import access, acts, operations
 from users.access import console
-from users.acts import Line
+from users.acts import Check, Line
 from users.errors import AlreadyDecided, StaleDigest
 from users.forms import DecisionForm
 from users.models import ApprovalDecision, ApprovalRequest, AuditEvent, User
@@ -29,17 +28,6 @@ from users.views.proposing import CODE_REFUSALS, CONFLICT, INVALID, refuse_code
 
 Status, Verdict = ApprovalRequest.Status, ApprovalDecision.Verdict
 PAGE, PANEL, LIST = "users/approvals.html", "users/approvals.html#panel", "users/approvals.html#live"
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing that was looked at: its tone and word, what it is, and what was seen."""
-
-    tone: str
-    word: str | Promise
-    what: str | Promise
-    seen: str = ""
-    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +211,7 @@ def _panel(detail: Detail, actor: User) -> Panel:
     is_mine = request.requested_by.person_id == actor.person_id
     act, events = acts.act_of(request.act), events_about([request.ref])
     differences = acts.differences(act, acts.changed(request) if is_open else _superseded_by(events))
-    checks = _checks(detail, same=not differences) if is_open else []
+    checks = [*_checks(detail, same=not differences), *act.checks(request.subject_ref)] if is_open else []
     panel = Panel(detail, act.title, _lines(request), differences, checks, events, is_mine)
     if not is_open or is_mine or detail.by(actor):
         return panel

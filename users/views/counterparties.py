@@ -1,15 +1,20 @@
 """The legal entities that trade with the desk, and their people."""
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from trading.lib import http
+from users import access
 from users.access import console
+from users.forms import CheckForm
 from users.models import Counterparty
 from users.queries import events_about
 from users.queries import people as queries
+from users.views import onboarding
+from users.views.proposing import INVALID
 
 
 @require_safe
@@ -45,7 +50,27 @@ def counterparties(request: HttpRequest) -> HttpResponse:
 @require_safe
 @console("user.view")
 def counterparty(request: HttpRequest, ref: str) -> HttpResponse:
-    """Show one legal entity and its logins."""
+    """Show one legal entity, what was checked about it, and its logins."""
+    return _show(request, ref)
+
+
+@require_POST
+@console("onboarding.record")
+def checks(request: HttpRequest, ref: str) -> HttpResponse:
+    """Record what was looked at about a legal entity."""
+    found, _users = queries.counterparty(ref)
+    form = onboarding.record(request, found)
+    return redirect("users:counterparty", ref) if form is None else _show(request, ref, check=form, status=INVALID)
+
+
+def _show(request: HttpRequest, ref: str, *, check: CheckForm | None = None, status: int = 200) -> HttpResponse:
     found, users = queries.counterparty(ref)
-    context = {"room": "counterparties", "counterparty": found, "users": users, "events": events_about([ref])}
-    return render(request, "users/counterparty.html", context)
+    context = {
+        "room": "counterparties",
+        "counterparty": found,
+        "users": users,
+        "events": events_about([ref]),
+        "onboarding": onboarding.card(found, access.actor(request), check),
+        "outcome": list(messages.get_messages(request)) if request.method == "GET" else [],
+    }
+    return render(request, "users/counterparty.html", context, status=status)

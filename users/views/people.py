@@ -16,6 +16,7 @@ from users.access import console
 from users.acts import Line
 from users.forms import (
     ApproveUserForm,
+    CheckForm,
     ConsoleForm,
     GrantRoleForm,
     IssueKeyForm,
@@ -29,7 +30,7 @@ from users.own_acts.keys import scopes_for
 from users.queries import approvals, events_about, keys
 from users.queries import people as queries
 from users.queries.people import Criteria, Detail
-from users.views import proposing
+from users.views import onboarding, proposing
 from users.views.proposing import CONFLICT, INVALID
 
 ACTS: dict[str, tuple[str, ...]] = {
@@ -89,6 +90,21 @@ def proposal(request: HttpRequest, ref: str, act: str) -> HttpResponse:
     if asked.request is not None:
         return proposing.proposed(request, asked.request)
     return _show(request, detail, chosen=act, form=form, status=asked.status)
+
+
+@require_POST
+@console("onboarding.record")
+def checks(request: HttpRequest, ref: str) -> HttpResponse:
+    """
+    Record what was looked at about a login.
+
+    :raises AboutYourself: it is one's own.
+    """
+    detail = queries.detail(ref)
+    form = onboarding.record(request, detail.user)
+    if form is None:
+        return redirect("users:user", ref)
+    return _show(request, detail, check=form, status=INVALID)
 
 
 @require_POST
@@ -157,6 +173,7 @@ def _show(
     form: ConsoleForm | None = None,
     suspension: ConsoleForm | None = None,
     revocation: ConsoleForm | None = None,
+    check: CheckForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     actor, subject = access.actor(request), detail.user
@@ -173,6 +190,7 @@ def _show(
         "subject": subject,
         "events": events_about([subject.ref]),
         "requests": approvals.open_about(subject.ref),
+        "onboarding": onboarding.card(subject, actor, check),
         "keys": [] if subject.is_staff else [(key, key.state(at=clock.now())) for key in keys.of_user(subject)],
         "may_revoke_keys": capabilities.holds(actor, "key.revoke"),
         "actor": actor,
