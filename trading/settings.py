@@ -26,7 +26,6 @@ INSTALLED_APPS = [
     "django.contrib.admin.apps.SimpleAdminConfig",  # read-only: users.admin.site
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.postgres",
     "whitenoise.runserver_nostatic",
@@ -115,6 +114,7 @@ OTP_TOTP_ISSUER = "USDT desk"
 IS_HTTPS = DESK_URL.startswith("https://")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if IS_SANDBOX else "")
 CSRF_TRUSTED_ORIGINS = [DESK_URL]
+SESSION_ENGINE = "users.sessions"
 SESSION_COOKIE_NAME = "__Host-desk" if IS_HTTPS else "desk"
 CSRF_COOKIE_NAME = "__Host-desk-csrf" if IS_HTTPS else "desk-csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS

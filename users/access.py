@@ -18,14 +18,13 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 
-from trading.lib import clock, http
+from trading.lib import browsers, clock, http
 from users import capabilities
 from users.models import User
+from users.models.sessions import IDLE, LONGEST, hashed
+from users.sessions import ADDRESS, BEGAN, BROWSER, SEEN
 
-IDLE = timedelta(minutes=15)
-LONGEST = timedelta(hours=8)
 WRITTEN_EVERY = timedelta(minutes=1)
-BEGAN, SEEN = "session_began_at", "session_seen_at"
 
 type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
@@ -57,6 +56,11 @@ def renew_key(request: HttpRequest) -> None:
     request.session.cycle_key()
 
 
+def session_pk(request: HttpRequest) -> str:
+    """The primary key of the session that a request came in."""
+    return hashed(request.session.session_key or "")
+
+
 def actor(request: HttpRequest) -> User:
     """The person a guarded view acts for."""
     if not is_verified(request.user):
@@ -71,8 +75,10 @@ def is_verified(user: object) -> TypeGuard[User]:
 
 
 def begin_session(request: HttpRequest, now: datetime) -> None:
-    """Start the clocks of a session whose second factor was just verified."""
+    """Start the clocks of a session in which a factor was just given, and note where it is."""
     request.session[BEGAN] = request.session[SEEN] = now.timestamp()
+    request.session[ADDRESS] = http.client_address(request)
+    request.session[BROWSER] = browsers.short_name(request.headers.get("User-Agent", ""))
 
 
 def seal_off[R: HttpResponseBase](response: R) -> R:

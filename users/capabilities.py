@@ -13,7 +13,7 @@ from users.models import Counterparty, Role, RoleGrant, User
 from users.models.roles import STAFF_ROLES
 
 _ROOMS = frozenset({"console.view", "rfq.view", "settlement.view", "approval.view", "user.view", "flag.view"})
-_STOPS = frozenset({"flag.off", "user.suspend", "role.revoke", "key.revoke"})  # they reduce risk: one person, at once
+_STOPS = frozenset({"flag.off", "user.suspend", "role.revoke", "key.revoke", "session.end"})  # one person, at once
 
 CAPABILITIES: dict[str, frozenset[str]] = {
     Role.TRADER: frozenset({"rfq.request", "rfq.accept", "settlement.own"}),

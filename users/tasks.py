@@ -37,6 +37,13 @@ def expire_approvals(timestamp: int) -> None:  # noqa: ARG001 - procrastinate pa
     operations.expire_approvals(now=clock.now())
 
 
+@app.periodic(cron="*/10 * * * *")
+@app.task(name="users.sweep_sessions", queue="default", lock="users.sweep_sessions")
+def sweep_sessions(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every ten minutes: remove the rows of sessions that are over."""
+    operations.sweep_sessions(now=clock.now())
+
+
 @app.periodic(cron="17 3 * * *")
 @app.task(name="users.verify_audit", queue="default", lock="users.verify_audit")
 def verify_audit(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from users.views import approvals, counterparties, keys, log, people, policies, signing_in
+from users.views import approvals, counterparties, keys, log, people, policies, profile, signing_in
 
 app_name = "users"
 
@@ -12,6 +12,9 @@ urlpatterns = [
     path("sign-in/recovery/", signing_in.recovery, name="recovery"),
     path("sign-in/enrol/", signing_in.enrolment, name="enrolment"),
     path("sign-out/", signing_in.sign_out, name="sign-out"),
+    path("profile/", profile.profile, name="profile"),
+    path("profile/sessions/ending/", profile.other_sessions_ending, name="profile-sessions-ending"),
+    path("profile/sessions/<str:name>/ending/", profile.session_ending, name="profile-session-ending"),
     path("approvals/", approvals.approvals, name="approvals"),
     path("approvals/<str:ref>/", approvals.approval, name="approval"),
     path("approvals/<str:ref>/decision/", approvals.decision, name="approval-decision"),
@@ -20,6 +23,7 @@ urlpatterns = [
     path("users/<str:ref>/", people.user, name="user"),
     path("users/<str:ref>/proposals/<str:act>/", people.proposal, name="user-proposal"),
     path("users/<str:ref>/suspension/", people.suspension, name="user-suspension"),
+    path("users/<str:ref>/sessions/ending/", people.sessions_ending, name="user-sessions-ending"),
     path("users/<str:ref>/role-revocation/", people.role_revocation, name="user-role-revocation"),
     path("users/<str:ref>/checks/", people.checks, name="user-checks"),
     path("users/<str:ref>/keys/<str:key>/collection/", keys.collection, name="user-key-collection"),

@@ -12,9 +12,9 @@ from django_otp import DEVICE_ID_SESSION_KEY
 from tests import factories
 from tests.console import codes
 from trading.lib import clock
-from users.access import BEGAN, SEEN
 from users.encryption import encrypt
 from users.models import ApprovalRequest, TotpDevice, User
+from users.sessions import BEGAN, SEEN
 
 KEY = b"12345678901234567890"
 LONG_ENOUGH = "She is the new dealer of Cedar Imports, checked by phone."

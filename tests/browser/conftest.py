@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.contrib.sessions.backends.db import SessionStore
 from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
@@ -20,6 +19,7 @@ from tests.console import scene
 from tests.console.conftest import verified_client
 from trading.sandbox import localenv
 from users.models import Role, User
+from users.sessions import SessionStore
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 30

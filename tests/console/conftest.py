@@ -10,8 +10,8 @@ from django_otp import DEVICE_ID_SESSION_KEY
 
 from tests.console import scene
 from trading.lib import clock
-from users.access import BEGAN, SEEN
 from users.models import Role, User
+from users.sessions import BEGAN, SEEN
 
 
 @pytest.fixture(autouse=True)

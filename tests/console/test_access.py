@@ -10,8 +10,9 @@ from django.urls import URLPattern, URLResolver, get_resolver
 from tests.console import scene
 from tests.console.conftest import verified_client
 from trading.lib import clock
-from users.access import BEGAN, IDLE, LONGEST, SEEN
-from users.models import Role, RoleGrant, User
+from users.models import Role, User
+from users.models.sessions import IDLE, LONGEST
+from users.sessions import BEGAN, SEEN
 
 OPEN_TO_ALL = {"sign-in", "otp", "recovery", "enrolment", "sign-out", "language", "favicon"}
 OWN_DOOR = ("health", "metrics", "api", "admin", "telegram")  # probes, scrapers, programs, the review have their own
@@ -53,11 +54,9 @@ def test_a_poll_without_session_is_told_to_load_the_sign_in(client: Client, db: 
 
 
 def test_people_without_the_capability_are_refused(db: None) -> None:
-    adele = scene.person("adele", Role.OPS)
-    client = verified_client(adele)
-    RoleGrant.objects.filter(user=adele).update(revoked_at=clock.now())
+    client = verified_client(scene.person("adele", Role.OPS))
 
-    answer = client.get("/settlements/")
+    answer = client.get("/policies/")
 
     assert answer.status_code == 403
     assert "Your roles do not allow this" in answer.content.decode()

@@ -5,12 +5,11 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.test import Client
 
 from tests.console import scene
 from tests.console.codes import code
-from users.models import AuditEvent, Counterparty, RecoveryCode, Role, TotpDevice, User
+from users.models import AuditEvent, Counterparty, RecoveryCode, Role, Session, TotpDevice, User
 
 SIGN_IN, OTP, RECOVERY, ENROL = "/sign-in/", "/sign-in/otp/", "/sign-in/recovery/", "/sign-in/enrol/"
 

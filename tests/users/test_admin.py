@@ -129,10 +129,10 @@ def test_who_may_not_view_the_audit_is_refused(db: None, role: str) -> None:
     assert client.get(url("auditevent")).status_code == 403
 
 
-def test_an_auditor_whose_role_was_revoked_is_refused(auditor: Client, audrey: User) -> None:
+def test_an_auditor_whose_role_was_revoked_is_signed_out(auditor: Client, audrey: User) -> None:
     RoleGrant.objects.filter(user=audrey).update(revoked_at=clock.now())
 
-    assert auditor.get("/admin/").status_code == 403
+    assert auditor.get("/admin/").headers["Location"] == "/sign-in/?next=%2Fadmin%2F"
 
 
 def test_signing_out_there_ends_the_session(auditor: Client) -> None:

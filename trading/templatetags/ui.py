@@ -19,8 +19,8 @@ from django.utils.translation import get_language, gettext, ngettext
 from trading.lib import clock
 from trading.lib.looks import Look, look_of, reason_words
 from users import acts
-from users.access import IDLE
 from users.models import Role
+from users.models.sessions import IDLE
 
 register = template.Library()
 

@@ -7,6 +7,7 @@ from users.models.keys import ApiKey
 from users.models.onboarding import OnboardingCheck
 from users.models.people import Counterparty, Person, User
 from users.models.roles import Role, RoleGrant
+from users.models.sessions import Session
 from users.models.telegram import CallbackToken, TelegramLink
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "RecoveryDevice",
     "Role",
     "RoleGrant",
+    "Session",
     "StepUp",
     "TelegramLink",
     "TotpDevice",

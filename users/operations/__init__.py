@@ -33,6 +33,13 @@ from users.operations.people import (
 )
 from users.operations.preflight import require_decidable, require_proposable
 from users.operations.rules import current_policy, eligible, require_decider, subject_person
+from users.operations.sessions import (
+    end_all_sessions,
+    end_other_sessions,
+    end_own_session,
+    record_sign_in,
+    sweep_sessions,
+)
 
 __all__ = [
     "Look",
@@ -46,6 +53,9 @@ __all__ = [
     "current_policy",
     "decide",
     "eligible",
+    "end_all_sessions",
+    "end_other_sessions",
+    "end_own_session",
     "enrol_demo_device",
     "execute_approved",
     "expire_approvals",
@@ -55,6 +65,7 @@ __all__ = [
     "propose",
     "record_checks",
     "record_export",
+    "record_sign_in",
     "record_verification",
     "require_decidable",
     "require_decider",
@@ -68,6 +79,7 @@ __all__ = [
     "step_up_in_sandbox",
     "subject_person",
     "suspend_user",
+    "sweep_sessions",
     "use_recovery_code",
     "verify_otp",
     "withdraw",

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 
+from trading.lib import clock
 from trading.lib.errors import NotFound
 from users.errors import NotActive, NotLinked
-from users.models import ApprovalRequest, Counterparty, RecoveryCode, RoleGrant, TelegramLink, TotpDevice, User
+from users.models import ApprovalRequest, Counterparty, RecoveryCode, RoleGrant, Session, TelegramLink, TotpDevice, User
 
 PAGE_SIZE = 50
 
@@ -38,6 +39,7 @@ class Detail:
     totp: TotpDevice | None
     recovery_codes: int
     links: list[TelegramLink]
+    sessions: int
 
     @property
     def roles(self) -> list[str]:
@@ -48,6 +50,14 @@ class Detail:
     def link(self) -> TelegramLink | None:
         """The Telegram account it speaks from now."""
         return next((link for link in self.links if link.ended_at is None), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Devices:
+    """A login's second factors: its authenticator app, and how many recovery codes are left."""
+
+    totp: TotpDevice | None
+    recovery_codes: int
 
 
 def counts() -> Mapping[str, int]:
@@ -76,7 +86,7 @@ def page(criteria: Criteria, *, size: int = PAGE_SIZE) -> Page:
 
 def detail(ref: str) -> Detail:
     """
-    Read one login. Five queries.
+    Read one login. Six queries.
 
     :raises NotFound: there is none of that ref.
     """
@@ -90,7 +100,14 @@ def detail(ref: str) -> Detail:
         confirmed_totp(user),
         RecoveryCode.objects.filter(device__user=user, used_at=None).count(),
         list(TelegramLink.objects.filter(user=user).order_by("-pk")),
+        Session.objects.live(at=clock.now()).begun().filter(user=user).count(),
     )
+
+
+def devices(user: User) -> Devices:
+    """Read a login's second factors. Two queries."""
+    left = RecoveryCode.objects.filter(device__user=user, used_at=None).count()
+    return Devices(confirmed_totp(user), left)
 
 
 def counterparties(

@@ -1,6 +1,6 @@
 """The logins: who they are, what was decided about them, and what can be asked for or stopped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -121,6 +121,24 @@ def suspension(request: HttpRequest, ref: str) -> HttpResponse:
             user=detail.user, actor=actor, reason=form.cleaned_data["reason"], now=clock.now()
         ),
         done=done,
+        shown="suspension",
+    )
+
+
+@require_POST
+@console("session.end")
+def sessions_ending(request: HttpRequest, ref: str) -> HttpResponse:
+    """End all sessions of a login at once: it reduces risk, so one person may."""
+    detail, form = queries.detail(ref), ReasonForm(request.POST, scope="sessions")
+    return _stop(
+        request,
+        detail,
+        form,
+        lambda actor: operations.end_all_sessions(
+            user=detail.user, actor=actor, reason=form.cleaned_data["reason"], now=clock.now()
+        ),
+        done=_("All sessions of %(user)s have ended.") % {"user": detail.user.username},
+        shown="ending",
     )
 
 
@@ -142,11 +160,12 @@ def role_revocation(request: HttpRequest, ref: str) -> HttpResponse:
             now=clock.now(),
         ),
         done=_("The role is revoked."),
+        shown="revocation",
     )
 
 
 def _stop(
-    request: HttpRequest, detail: Detail, form: ReasonForm, act: Callable[[User], object], *, done: str
+    request: HttpRequest, detail: Detail, form: ReasonForm, act: Callable[[User], object], *, done: str, shown: str
 ) -> HttpResponse:
     """Do what one person may, or show the page again with what is wrong."""
     status = INVALID
@@ -159,10 +178,7 @@ def _stop(
         else:
             messages.success(request, done)
             return redirect("users:user", detail.user.ref)
-    fresh = queries.detail(detail.user.ref)
-    if isinstance(form, RevocationForm):
-        return _show(request, fresh, revocation=form, status=status)
-    return _show(request, fresh, suspension=form, status=status)
+    return _show(request, queries.detail(detail.user.ref), stops={shown: form}, status=status)
 
 
 def _show(
@@ -171,8 +187,7 @@ def _show(
     *,
     chosen: str = "",
     form: ConsoleForm | None = None,
-    suspension: ConsoleForm | None = None,
-    revocation: ConsoleForm | None = None,
+    stops: Mapping[str, ConsoleForm] | None = None,
     check: CheckForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
@@ -181,9 +196,6 @@ def _show(
     act = chosen if chosen in offered else (form and chosen) or ""
     if act and form is None:
         form = _form(act, detail, actor)
-    is_other = subject.person_id is None or subject.person_id != actor.person_id
-    can_suspend = subject.status == User.Status.ACTIVE and capabilities.holds(actor, "user.suspend") and is_other
-    can_revoke = bool(detail.roles) and capabilities.holds(actor, "role.revoke")
     context = {
         "room": "users",
         "detail": detail,
@@ -199,11 +211,23 @@ def _show(
         "title": acts.act_of(act).title if act else "",
         "form": form,
         "lines": _lines(act, subject.ref) if act else [],
-        "suspension": (suspension or ReasonForm(scope="suspend")) if can_suspend else None,
-        "revocation": (revocation or RevocationForm(held=detail.roles, scope="revoke")) if can_revoke else None,
+        "stops": {**_stops(detail, actor), **(stops or {})},
         "outcome": list(messages.get_messages(request)) if request.method == "GET" else [],
     }
     return render(request, "users/detail.html", context, status=status)
+
+
+def _stops(detail: Detail, actor: User) -> dict[str, ConsoleForm]:
+    """The forms of what this actor may stop at once."""
+    subject, stops = detail.user, dict[str, ConsoleForm]()
+    is_other = subject.person_id is None or subject.person_id != actor.person_id
+    if subject.status == User.Status.ACTIVE and is_other and capabilities.holds(actor, "user.suspend"):
+        stops["suspension"] = ReasonForm(scope="suspend")
+    if detail.sessions and is_other and capabilities.holds(actor, "session.end"):
+        stops["ending"] = ReasonForm(scope="sessions")
+    if detail.roles and capabilities.holds(actor, "role.revoke"):
+        stops["revocation"] = RevocationForm(held=detail.roles, scope="revoke")
+    return stops
 
 
 def _offered(detail: Detail, actor: User) -> list[str]:

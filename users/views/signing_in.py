@@ -24,6 +24,7 @@ from trading.lib.errors import DeskError
 from users import access, operations, queries
 from users.forms import ConsoleForm, PasswordForm, RecoveryForm, TokenForm
 from users.models import User
+from users.sessions import BROWSER
 
 NEXT = "sign_in_next"
 INVALID = 422
@@ -75,6 +76,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return _show_sign_in(request, form)
     destination = _safe_next(request, request.POST.get("next", ""))
     login(request, user)
+    access.begin_session(request, clock.now())
     request.session[NEXT] = destination
     return _go_on(request)
 
@@ -92,7 +94,7 @@ def one_time_code(request: HttpRequest, user: User) -> HttpResponse:
         except DeskError as error:
             form.add_error("otp_token", error.sentence)
         else:
-            return _let_in(request, device)
+            return _let_in(request, user, device)
     return _show(request, "users/otp.html", form)
 
 
@@ -109,7 +111,7 @@ def recovery(request: HttpRequest, user: User) -> HttpResponse:
         except DeskError as error:
             form.add_error("recovery_code", error.sentence)
         else:
-            return _let_in(request, device)
+            return _let_in(request, user, device)
     return _show(request, "users/recovery.html", form)
 
 
@@ -129,7 +131,7 @@ def enrolment(request: HttpRequest, user: User) -> HttpResponse:
             form.add_error("otp_token", error.sentence)
         else:
             destination = _destination(request)
-            _let_in(request, device)
+            _let_in(request, user, device)
             return render(request, "users/recovery_codes.html", {"codes": codes, "next": destination})
     secret = base64.b32encode(device.key).decode()
     return _show(request, "users/enrolment.html", form, qr=_qr(_key_uri(user, secret)), secret=_in_fours(secret))
@@ -164,12 +166,14 @@ def _go_on(request: HttpRequest) -> HttpResponse:
     return redirect("users:otp" if queries.confirmed_totp(user) else "users:enrolment")
 
 
-def _let_in(request: HttpRequest, device: object) -> HttpResponse:
+def _let_in(request: HttpRequest, user: User, device: object) -> HttpResponse:
     """Verify the session, under a new key, and go where the person wanted to."""
-    destination = _destination(request)
+    destination, now = _destination(request), clock.now()
     request.session.cycle_key()
     django_otp.login(request, device)
-    access.begin_session(request, clock.now())
+    access.begin_session(request, now)
+    method, browser = type(device).__name__.lower(), request.session[BROWSER]
+    operations.record_sign_in(user=user, method=method, browser=browser, now=now)
     request.session.pop(NEXT, None)
     return redirect(destination)
 
