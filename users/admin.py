@@ -29,6 +29,8 @@ from users.models import (
     OnboardingCheck,
     Person,
     RoleGrant,
+    Session,
+    SignInAttempts,
     StepUp,
     TelegramLink,
     User,
@@ -143,7 +145,7 @@ class FirstWord(admin.SimpleListFilter):
     title = _("about")
     parameter_name = "about"
     words = ("approval", "audit", "counterparty", "device", "fill", "flag", "policy", "quote", "rfq", "role")
-    more = ("settlement", "telegram", "transfer", "user")
+    more = ("session", "settlement", "sign_in", "telegram", "transfer", "user")
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:  # noqa: ARG002 - likewise
         """The words."""
@@ -347,3 +349,27 @@ class TelegramLinkReview(Review):
     list_filter = ("linked_at", "ended_at")
     search_fields = ("=user__username", "=telegram_id")
     list_select_related = ("user",)
+
+
+@admin.register(Session, site=site)
+class SessionReview(Review):
+    """Who is signed in, from where; neither keys nor data."""
+
+    list_display = ("name", "user", "is_verified", "began_at", "seen_at", "expire_date", "address", "browser")
+    list_filter = ("is_verified", "began_at")
+    search_fields = ("=user__username", "=address")
+    list_select_related = ("user",)
+    fields: ClassVar[list[Any]] = [
+        "name", "user", "is_verified", "began_at", "seen_at", "expire_date", "address", "browser",
+    ]  # fmt: skip
+
+
+@admin.register(SignInAttempts, site=site)
+class SignInAttemptsReview(Review):
+    """Wrong passwords lately, and who is locked out until when."""
+
+    list_display = ("user", "scope", "address", "failures", "last_at", "locked_until", "succeeded_at")
+    list_filter = ("scope", "locked_until", "last_at")
+    search_fields = ("=user__username", "=address")
+    list_select_related = ("user",)
+    exclude = ("name_hash",)

@@ -40,8 +40,9 @@ def expire_approvals(timestamp: int) -> None:  # noqa: ARG001 - procrastinate pa
 @app.periodic(cron="*/10 * * * *")
 @app.task(name="users.sweep_sessions", queue="default", lock="users.sweep_sessions")
 def sweep_sessions(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
-    """Every ten minutes: remove the rows of sessions that are over."""
+    """Every ten minutes: remove sessions that are over, and counts of wrong passwords that matter no more."""
     operations.sweep_sessions(now=clock.now())
+    operations.sweep_attempts(now=clock.now())
 
 
 @app.periodic(cron="17 3 * * *")

@@ -202,11 +202,13 @@ def test_recovery_code_signs_in_once_and_is_audited(client: Client, olga: User) 
 
     give_password(client)
     first = client.post(RECOVERY, {"recovery_code": recovery})
+    first_page = client.get("/").content.decode()
     client.post("/sign-out/")
     give_password(client)
     again = client.post(RECOVERY, {"recovery_code": recovery})
 
     assert first.headers["Location"] == "/"
+    assert "You signed in with a recovery code; 9 are left" in first_page
     assert again.status_code == 422
     assert "used before" in again.content.decode()
     assert AuditEvent.objects.filter(name="device.recovery_code_used").count() == 1

@@ -19,6 +19,7 @@ from trading.lib import clock
 from users import operations
 from users.admin import site
 from users.models import ApprovalRequest, AuditEvent, RoleGrant, User
+from users.operations.signing_in import WrongPassword
 
 MODELS = sorted(model._meta.model_name or "" for model in site._registry)
 INLINE = re.compile(r"<script(?![^>]*\ssrc=)|\sstyle=|\son\w+=|javascript:|<style")
@@ -47,6 +48,9 @@ def test_an_auditor_reads_every_table_and_row(auditor: Client, model: str) -> No
     factories.counterparty()
     if model == "apikey":
         issued(factories.user("lp"))
+    if model == "signinattempts":
+        with pytest.raises(WrongPassword):
+            operations.check_password(username="nobody", password="wrong", address="192.0.2.1", now=clock.now())
     if model == "telegramlink":
         operations.link_telegram(user=factories.founders()[0], telegram_id=4711, now=clock.now())
     table = next(one for one in site._registry if one._meta.model_name == model)

@@ -8,6 +8,7 @@ from users.models.onboarding import OnboardingCheck
 from users.models.people import Counterparty, Person, User
 from users.models.roles import Role, RoleGrant
 from users.models.sessions import Session
+from users.models.sign_ins import SignInAttempts
 from users.models.telegram import CallbackToken, TelegramLink
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Role",
     "RoleGrant",
     "Session",
+    "SignInAttempts",
     "StepUp",
     "TelegramLink",
     "TotpDevice",

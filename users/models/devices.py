@@ -7,6 +7,7 @@ Our own models on django-otp's base class: its own keep secrets and codes in cle
 from django.contrib.auth.hashers import check_password
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Least
 from django_otp.models import Device, ThrottlingMixin
 from django_otp.oath import TOTP
 
@@ -16,6 +17,7 @@ from users.encryption import decrypt
 STEP_SECONDS = 30
 DRIFT_STEPS = 1
 DIGITS = 6
+MOST_WRONG = 11  # the longest wait: 2 ** 10 s, about 17 minutes
 
 
 class ThrottledDevice(ThrottlingMixin, Device):  # type: ignore[misc]  # django-otp has no types
@@ -30,8 +32,8 @@ class ThrottledDevice(ThrottlingMixin, Device):  # type: ignore[misc]  # django-
         abstract = True
 
     def throttle_increment(self, commit: bool = True) -> None:  # noqa: ARG002, FBT001, FBT002 - its signature
-        """Count one more wrong code."""
-        wrong = F("throttling_failure_count") + 1
+        """Count one more wrong code; past a point the wait does not grow, or guesses could keep its owner out."""
+        wrong = Least(F("throttling_failure_count") + 1, MOST_WRONG)
         type(self).objects.filter(pk=self.pk).update(
             throttling_failure_count=wrong, throttling_failure_timestamp=clock.now()
         )

@@ -40,12 +40,14 @@ from users.operations.sessions import (
     record_sign_in,
     sweep_sessions,
 )
+from users.operations.signing_in import check_password, sweep_attempts
 
 __all__ = [
     "Look",
     "NewUser",
     "Proposal",
     "bootstrap",
+    "check_password",
     "collect_key",
     "confirm_enrolment",
     "create_counterparty",
@@ -79,6 +81,7 @@ __all__ = [
     "step_up_in_sandbox",
     "subject_person",
     "suspend_user",
+    "sweep_attempts",
     "sweep_sessions",
     "use_recovery_code",
     "verify_otp",

@@ -23,6 +23,7 @@ from users.models import RecoveryCode, RecoveryDevice, StepUp, TotpDevice, User
 
 RECOVERY_CODES = 10
 SECRET_BYTES = 20
+TOLD_AFTER = 5  # wrong codes in a row, when the wait is 16 s
 
 
 @operation
@@ -109,7 +110,7 @@ def verify_otp(*, user: User, token: str, now: datetime) -> Device:
     _refuse_throttled(device, now)
     step = device.step_of(token)
     if step is None:
-        device.throttle_increment()
+        _count_wrong(device=device, user=user, now=now)
         raise WrongCode
     if not device.spend(step):
         raise ReusedCode
@@ -130,11 +131,21 @@ def use_recovery_code(*, user: User, code: str, now: datetime) -> Device:
         raise NoDevice
     _refuse_throttled(sheet, now)
     if not sheet.verify_token(code.strip().lower()):
-        sheet.throttle_increment()
+        _count_wrong(device=sheet, user=user, now=now)
         raise WrongRecoveryCode
     sheet.throttle_reset()
     _record_recovery(user=user, now=now)
     return sheet
+
+
+@operation
+def _count_wrong(*, device: TotpDevice | RecoveryDevice, user: User, now: datetime) -> None:
+    """One more wrong code; the one that makes the wait long is told."""
+    device.throttle_increment()
+    device.refresh_from_db(fields=["throttling_failure_count"])
+    if device.throttling_failure_count == TOLD_AFTER:
+        change = audit.Change(after={"second_factor": type(device).__name__.lower(), "wrong_codes": TOLD_AFTER})
+        audit.record("sign_in.locked_out", actor=None, subject=user, at=now, change=change)
 
 
 @operation

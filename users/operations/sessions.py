@@ -10,6 +10,7 @@ from trading.lib.errors import NotFound
 from trading.lib.operations import operation
 from users import audit, capabilities
 from users.models import AuditEvent, Session, User
+from users.operations import signing_in
 
 SWEPT_AT_ONCE = 1000
 
@@ -22,12 +23,13 @@ class NoSuchSession(NotFound):
 
 
 @operation
-def record_sign_in(*, user: User, method: str, browser: str, now: datetime) -> AuditEvent:
+def record_sign_in(*, user: User, method: str, address: str | None, browser: str, now: datetime) -> AuditEvent:
     """
-    Note that somebody gave both factors.
+    Note that somebody gave both factors, and that they did so from here.
 
     :param method: the second one: the kind of device, ``totpdevice``.
     """
+    signing_in.remember_address(user, address, now=now)
     change = audit.Change(after={"method": method, "browser": browser})
     return audit.record("session.began", actor=user, subject=user, at=now, change=change)
 

@@ -4,17 +4,20 @@ import base64
 from collections.abc import Callable
 from functools import wraps
 from itertools import groupby
+from math import ceil
 from urllib.parse import quote, urlencode
 
 import django_otp
 import segno
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import authenticate, login, logout
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.csrf import csrf_protect
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -24,10 +27,12 @@ from trading.lib.errors import DeskError
 from users import access, operations, queries
 from users.forms import ConsoleForm, PasswordForm, RecoveryForm, TokenForm
 from users.models import User
-from users.sessions import BROWSER
+from users.operations.signing_in import LockedOut, WrongPassword
+from users.queries import people
+from users.sessions import ADDRESS, BROWSER
 
 NEXT = "sign_in_next"
-INVALID = 422
+INVALID, THROTTLED = 422, 429
 
 type View = Callable[[HttpRequest], HttpResponse]
 type StepView = Callable[[HttpRequest, User], HttpResponse]
@@ -67,9 +72,12 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     form = PasswordForm(request.POST)
     if not form.is_valid():
         return _show_sign_in(request, form)
-    user = authenticate(request, **form.cleaned_data)
+    try:
+        user = authenticate(request, **form.cleaned_data)
+    except LockedOut as error:
+        return _refuse_for_now(request, form, error)
     if not isinstance(user, User):
-        form.add_error(None, _("Username or password is wrong, or this user is not active."))
+        form.add_error(None, WrongPassword().sentence)
         return _show_sign_in(request, form)
     if not user.is_staff:
         form.add_error(None, _("The console is for the desk's own people. Clients and LPs use the Telegram bot."))
@@ -111,6 +119,7 @@ def recovery(request: HttpRequest, user: User) -> HttpResponse:
         except DeskError as error:
             form.add_error("recovery_code", error.sentence)
         else:
+            _warn_of_recovery(request, user)
             return _let_in(request, user, device)
     return _show(request, "users/recovery.html", form)
 
@@ -149,6 +158,15 @@ def _show_sign_in(request: HttpRequest, form: PasswordForm) -> HttpResponse:
     return _show(request, "users/sign_in.html", form, next=_safe_next(request, wanted))
 
 
+def _refuse_for_now(request: HttpRequest, form: PasswordForm, error: LockedOut) -> HttpResponse:
+    """Say when the lock-out ends, to people and to programs."""
+    form.add_error(None, error.sentence)
+    answer = _show_sign_in(request, form)
+    answer.status_code = THROTTLED
+    answer.headers["Retry-After"] = str(max(1, ceil((error.until - clock.now()).total_seconds())))
+    return answer
+
+
 def _show(request: HttpRequest, template: str, form: ConsoleForm, **context: object) -> HttpResponse:
     status = INVALID if form.is_bound else 200
     return render(request, template, {"form": form, **context}, status=status)
@@ -172,10 +190,26 @@ def _let_in(request: HttpRequest, user: User, device: object) -> HttpResponse:
     request.session.cycle_key()
     django_otp.login(request, device)
     access.begin_session(request, now)
-    method, browser = type(device).__name__.lower(), request.session[BROWSER]
-    operations.record_sign_in(user=user, method=method, browser=browser, now=now)
+    operations.record_sign_in(
+        user=user,
+        method=type(device).__name__.lower(),
+        address=request.session[ADDRESS],
+        browser=request.session[BROWSER],
+        now=now,
+    )
     request.session.pop(NEXT, None)
     return redirect(destination)
+
+
+def _warn_of_recovery(request: HttpRequest, user: User) -> None:
+    """Say on the next page that a code is spent: whoever did not spend it must learn of it, too."""
+    left = people.devices(user).recovery_codes
+    text = ngettext(
+        "You signed in with a recovery code; %(left)s is left. Make new ones in your profile.",
+        "You signed in with a recovery code; %(left)s are left. Make new ones in your profile.",
+        left,
+    )
+    messages.warning(request, text % {"left": left})
 
 
 def _destination(request: HttpRequest) -> str:
