@@ -72,7 +72,7 @@ def face(*, user: User, ref: str, focus: str, now: datetime) -> Face:
     :param focus: the quote whose full terms the client wants to see before deciding.
     :raises NotFound: there is no such RFQ, or it is not this person's to see.
     """
-    found = queries.detail(ref)
+    found = queries.detail(ref, reader=None)
     voice = Voice(user, now)
     if user.counterparty_id == found.rfq.counterparty_id:
         return _client_face(found, focus, voice)

@@ -12,7 +12,8 @@ from django.db.models.functions import Abs
 from rfq.models import Fill, Quote, Rfq
 from rfq.models.trading import Side
 from trading.lib.errors import NotFound
-from users.models import Counterparty
+from users.models import Counterparty, User
+from users.queries.scopes import within
 
 PAGE_SIZE = 50
 QUOTE_SLA = timedelta(seconds=20)
@@ -120,16 +121,18 @@ class Day:
     spread_bps: Decimal | None
 
 
-def live_counts(*, now: datetime) -> LiveCounts:
-    """Count the RFQs that can still trade. One query."""
+def live_counts(*, reader: User, now: datetime) -> LiveCounts:
+    """Count the RFQs that can still trade, of the clients the reader serves. One query."""
     late = Q(status=_Status.OPEN, created_at__lt=now - QUOTE_SLA)
-    counted = Rfq.objects.filter(status__in=Rfq.LIVE).aggregate(live=Count("pk"), overdue=Count("pk", filter=late))
+    counted = Rfq.objects.filter(within(reader, "counterparty"), status__in=Rfq.LIVE).aggregate(
+        live=Count("pk"), overdue=Count("pk", filter=late)
+    )
     return LiveCounts(counted["live"], counted["overdue"])
 
 
-def page(criteria: Criteria, *, size: int = PAGE_SIZE) -> Page:
-    """Read one page of the blotter. Two queries, whatever the number of rows."""
-    found = _found(criteria).order_by("-pk")
+def page(criteria: Criteria, *, reader: User, size: int = PAGE_SIZE) -> Page:
+    """Read one page of the blotter, of the clients the reader serves. Two queries, whatever the number of rows."""
+    found = _found(criteria).filter(within(reader, "counterparty")).order_by("-pk")
     if criteria.before:
         found = found.filter(pk__lt=Rfq.objects.filter(ref=criteria.before).values("pk"))
     rfqs = list(found[: size + 1])
@@ -137,26 +140,27 @@ def page(criteria: Criteria, *, size: int = PAGE_SIZE) -> Page:
     return Page([_row(rfq) for rfq in rfqs[:size]], older)
 
 
-def detail(ref: str) -> Detail:
+def detail(ref: str, *, reader: User | None) -> Detail:
     """
     Read one RFQ with its quotes and its fill. Two queries.
 
-    :raises NotFound: there is none of that ref.
+    :param reader: the person of the desk who looks; nobody for the bot, which asks for whom it writes to.
+    :raises NotFound: there is none of that ref, or not for this reader.
     """
     related = ("counterparty", "requested_by", "pair__quote_asset", "destination")
     fill = ("fill__lp", "fill__accepted_by", "fill__settlement", "fill__quote")
-    rfq = Rfq.objects.select_related(*related, *fill).filter(ref=ref).first()
+    rfq = Rfq.objects.select_related(*related, *fill).filter(within(reader, "counterparty"), ref=ref).first()
     if rfq is None:
         raise NotFound(ref=ref)
     quotes = Quote.objects.filter(rfq=rfq).select_related("lp", "quoted_by").order_by("pk")
     return Detail(rfq, list(quotes), getattr(rfq, "fill", None))
 
 
-def today(*, now: datetime) -> Day:
-    """Sum up the fills since midnight UTC, hour by hour. Two queries."""
+def today(*, reader: User, now: datetime) -> Day:
+    """Sum up the fills since midnight UTC of the clients the reader serves, hour by hour. Two queries."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     spread = Abs(F("price") - F("lp_price")) / F("lp_price") * Value(BPS)
-    fills = Fill.objects.filter(filled_at__gte=midnight).annotate(spread=spread)
+    fills = Fill.objects.filter(within(reader, "client"), filled_at__gte=midnight).annotate(spread=spread)
     measures = {"volume": Sum("base_amount"), "number": Count("pk"), "median": Median("spread")}
     at_bucket = DateBin(Value(BUCKET), F("filled_at"), Value(midnight))
     traded: dict[datetime, dict[str, Any]] = {
@@ -172,10 +176,10 @@ def today(*, now: datetime) -> Day:
     return Day(buckets, whole["volume"] or Decimal(0), whole["number"], whole["median"])
 
 
-def find(text: str) -> str:
+def find(text: str, *, reader: User) -> str:
     """Find the RFQ that a ref of its own, of a quote or of its fill belongs to; "" when none. One query."""
     wanted = Q(ref=text) | Q(quotes__ref=text) | Q(fill__ref=text)
-    return Rfq.objects.filter(wanted).values_list("ref", flat=True).first() or ""
+    return Rfq.objects.filter(wanted, within(reader, "counterparty")).values_list("ref", flat=True).first() or ""
 
 
 def _found(criteria: Criteria) -> QuerySet[Rfq]:

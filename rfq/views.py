@@ -10,6 +10,7 @@ from rfq.models import Rfq
 from rfq.models.trading import Side
 from rfq.queries import Criteria, LiveCounts
 from trading.lib import clock, http
+from users import access
 from users.access import console
 from users.queries import events_about
 
@@ -20,8 +21,9 @@ def blotter(request: HttpRequest) -> HttpResponse:
     """List RFQs by state, side and search, newest first."""
     now = clock.now()
     criteria = _criteria(request)
-    page = queries.page(criteria)
-    counts = queries.live_counts(now=now)
+    actor = access.actor(request)
+    page = queries.page(criteria, reader=actor)
+    counts = queries.live_counts(reader=actor, now=now)
     shown = [(row.rfq.ref, row.rfq.updated_at, row.quotes, row.best and row.best.pk) for row in page.rows]
     version = http.fingerprint(shown, counts, page.older, now=now)
     if http.is_unchanged(request, version):
@@ -47,7 +49,7 @@ def blotter(request: HttpRequest) -> HttpResponse:
 def rfq(request: HttpRequest, ref: str) -> HttpResponse:
     """Show one RFQ: terms, quotes, fill, and what happened to it."""
     now = clock.now()
-    detail = queries.detail(ref)
+    detail = queries.detail(ref, reader=access.actor(request))
     events = events_about(detail.refs)
     quotes = [(quote.ref, quote.updated_at) for quote in detail.quotes]
     settled = detail.fill.settlement.updated_at if detail.fill else None

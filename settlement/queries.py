@@ -21,7 +21,8 @@ from settlement.models import (
 )
 from trading.lib.errors import NotFound
 from trading.lib.money import Money
-from users.models import Counterparty
+from users.models import Counterparty, User
+from users.queries.scopes import within
 
 PAGE_SIZE = 50
 WARN_AFTER, LATE_AFTER = timedelta(minutes=5), timedelta(minutes=15)
@@ -137,10 +138,10 @@ class Detail:
     entries: list[EntryRow]
 
 
-def counts() -> Counts:
-    """Count the settlements that are not over, by state. One query."""
+def counts(*, reader: User) -> Counts:
+    """Count the settlements that are not over, of the clients the reader serves, by state. One query."""
     rows = list(
-        Settlement.objects.filter(status__in=OPEN_STATES)
+        Settlement.objects.filter(within(reader, "client"), status__in=OPEN_STATES)
         .values("status")
         .annotate(number=Count("pk"), amount=Sum("base_amount"))
         .order_by("status")
@@ -149,14 +150,14 @@ def counts() -> Counts:
     return Counts({row["status"]: row["number"] for row in rows}, stuck)
 
 
-def open_count() -> int:
-    """Count the settlements that are not over. One query."""
-    return Settlement.objects.filter(status__in=OPEN_STATES).count()
+def open_count(*, reader: User) -> int:
+    """Count the settlements that are not over, of the clients the reader serves. One query."""
+    return Settlement.objects.filter(within(reader, "client"), status__in=OPEN_STATES).count()
 
 
-def page(criteria: Criteria, *, now: datetime) -> Page:
-    """Read one page of settlements. Two queries, whatever the number of rows."""
-    found = _found(criteria).order_by("-pk")
+def page(criteria: Criteria, *, reader: User, now: datetime) -> Page:
+    """Read one page of settlements of the clients the reader serves. Two queries, whatever the number of rows."""
+    found = _found(criteria).filter(within(reader, "client")).order_by("-pk")
     if criteria.before:
         found = found.filter(pk__lt=Settlement.objects.filter(ref=criteria.before).values("pk"))
     settlements = list(found[: PAGE_SIZE + 1])
@@ -165,13 +166,13 @@ def page(criteria: Criteria, *, now: datetime) -> Page:
     return Page(rows, sum((row.settlement.base_amount for row in rows), Decimal(0)), older)
 
 
-def detail(ref: str) -> Detail:
+def detail(ref: str, *, reader: User) -> Detail:
     """
     Read one settlement with its history, payments and ledger entries. Five queries.
 
-    :raises NotFound: there is none of that ref.
+    :raises NotFound: there is none of that ref, or not for this reader.
     """
-    settlement = _with_parties().filter(ref=ref).first()
+    settlement = _with_parties().filter(within(reader, "client"), ref=ref).first()
     if settlement is None:
         raise NotFound(ref=ref)
     attempts = Prefetch("attempts", TransferAttempt.objects.order_by("number"))
@@ -201,10 +202,10 @@ def flag() -> Flag:
     return Flag(autosettle.FLAG, is_on, settings.AUTO_SETTLEMENT_ALLOWED)
 
 
-def find(text: str) -> str:
+def find(text: str, *, reader: User) -> str:
     """Find the settlement that a ref, a payment's ref or a transaction hash belongs to; "" when none. One query."""
     wanted = Q(ref=text) | Q(transfers__ref=text) | Q(transfers__attempts__tx_hash=text)
-    return Settlement.objects.filter(wanted).values_list("ref", flat=True).first() or ""
+    return Settlement.objects.filter(wanted, within(reader, "client")).values_list("ref", flat=True).first() or ""
 
 
 def _found(criteria: Criteria) -> QuerySet[Settlement]:

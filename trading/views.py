@@ -20,7 +20,7 @@ import users.queries.people
 from rfq.queries import Day, LiveCounts
 from settlement.queries import Counts
 from trading.lib import clock, http
-from users import operations
+from users import access, operations
 from users.access import console, is_verified
 
 LATEST = 6
@@ -45,10 +45,11 @@ class Figure:
 def dashboard(request: HttpRequest) -> HttpResponse:
     """Six figures, today's trading, the latest RFQs and the wallets."""
     now = clock.now()
-    live = rfq.queries.live_counts(now=now)
-    counts = settlement.queries.counts()
-    day = rfq.queries.today(now=now)
-    latest = rfq.queries.page(rfq.queries.Criteria(), size=LATEST)
+    reader = access.actor(request)
+    live = rfq.queries.live_counts(reader=reader, now=now)
+    counts = settlement.queries.counts(reader=reader)
+    day = rfq.queries.today(reader=reader, now=now)
+    latest = rfq.queries.page(rfq.queries.Criteria(), reader=reader, size=LATEST)
     wallets = settlement.queries.wallets()
     verification = users.queries.log.last_verification()
     shown = [(row.rfq.ref, row.rfq.updated_at, row.quotes) for row in latest.rows]
@@ -79,11 +80,12 @@ def search(request: HttpRequest) -> HttpResponse:
     text = request.GET.get("q", "").strip()[:100]
     if not text:
         return redirect("rfq:list")
-    if ref := settlement.queries.find(text.upper()) or settlement.queries.find(text):
+    reader = access.actor(request)
+    if ref := settlement.queries.find(text.upper(), reader=reader) or settlement.queries.find(text, reader=reader):
         return redirect("settlement:detail", ref)
-    if ref := rfq.queries.find(text.upper()):
+    if ref := rfq.queries.find(text.upper(), reader=reader):
         return redirect("rfq:detail", ref)
-    if found := users.queries.people.room_of(text.upper()):
+    if found := users.queries.people.room_of(text.upper(), reader=reader):
         return redirect(*found)
     return redirect(f"{reverse('rfq:list')}?{urlencode({'q': text})}")
 

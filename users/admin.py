@@ -29,6 +29,7 @@ from users.models import (
     OnboardingCheck,
     Person,
     RoleGrant,
+    ScopeGrant,
     Session,
     SignInAttempts,
     StepUp,
@@ -339,6 +340,16 @@ class ApiKeyReview(Review):
     search_fields = ("=ref", "=user__username", "=identifier", "name")
     list_select_related = ("user",)
     exclude = ("secret_hash",)
+
+
+@admin.register(ScopeGrant, site=site)
+class ScopeGrantReview(Review):
+    """Who served which counterparty, from when to when."""
+
+    list_display = ("user", "counterparty", "granted_at", "ended_at")
+    list_filter = ("granted_at", "ended_at")
+    search_fields = ("=user__username", "counterparty__name")
+    list_select_related = ("user", "counterparty")
 
 
 @admin.register(TelegramLink, site=site)

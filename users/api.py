@@ -246,8 +246,9 @@ def reject_user(request: HttpRequest, ref: Ref, body: Rejection, key: Key) -> St
 @router.get("/approvals", response={200: PageOut, **READ}, summary="List approval requests, newest first")
 def list_approvals(request: HttpRequest, filters: Query[Filters]) -> PageOut:
     """List by keyset: pass `next` back as `before`."""
-    capabilities.require(actor(request), "approval.view")
-    found = approvals.with_names(ApprovalRequest.objects.all()).order_by("-pk")
+    user = actor(request)
+    capabilities.require(user, "approval.view")
+    found = approvals.with_names(approvals.seen_by(user)).order_by("-pk")
     if filters.status:
         found = found.filter(status=filters.status)
     if filters.act:
@@ -263,7 +264,7 @@ def list_approvals(request: HttpRequest, filters: Query[Filters]) -> PageOut:
 def read_approval(request: HttpRequest, ref: Ref) -> DetailOut:
     """Read what would change, why, and what was decided."""
     capabilities.require(actor(request), "approval.view")
-    return _detail(ref)
+    return _detail(ref, actor(request))
 
 
 @router.post(
@@ -284,14 +285,14 @@ def decide(request: HttpRequest, ref: Ref, body: Judgement) -> DetailOut:
         proof=proof,
         now=clock.now(),
     )
-    return _detail(ref)
+    return _detail(ref, user)
 
 
 @router.post("/approvals/{ref}/withdrawal", response={200: DetailOut, **WRITE}, summary="Take one's proposal back")
 def withdraw(request: HttpRequest, ref: Ref) -> DetailOut:
     """Close an open request; only its proposer can."""
     operations.withdraw(request_ref=ref, actor=actor(request), now=clock.now())
-    return _detail(ref)
+    return _detail(ref, actor(request))
 
 
 def actor(request: HttpRequest) -> User:
@@ -337,8 +338,8 @@ def _out(request: ApprovalRequest, kind: Callable[..., Any] = RequestOut, **more
     )
 
 
-def _detail(ref: str) -> DetailOut:
-    found = approvals.detail(ref)
+def _detail(ref: str, reader: User) -> DetailOut:
+    found = approvals.detail(ref, reader=reader)
     request = found.request
     is_open = request.status in ApprovalRequest.OPEN
     lines = acts.act_of(request.act).describe(request.subject_ref, request.payload) if is_open else []

@@ -19,8 +19,8 @@ CAPABILITIES: dict[str, frozenset[str]] = {
     Role.TRADER: frozenset({"rfq.request", "rfq.accept", "settlement.own"}),
     Role.LP: frozenset({"rfq.quote", "settlement.own"}),
     Role.OPS: _ROOMS | _STOPS | {"audit.own", "onboarding.record"},
-    Role.APPROVER: _ROOMS | _STOPS | {"policy.view", "audit.own"},
-    Role.ADMIN: _ROOMS | _STOPS | {"policy.view"},
+    Role.APPROVER: _ROOMS | _STOPS | {"policy.view", "audit.own", "scope.narrow"},
+    Role.ADMIN: _ROOMS | _STOPS | {"policy.view", "scope.narrow"},
     Role.AUDITOR: _ROOMS | {"policy.view", "audit.own", "audit.view"},
     Role.SERVICE: frozenset({"settlement.execute", "audit.anchor"}),
 }

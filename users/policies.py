@@ -52,6 +52,7 @@ FIRST: dict[str, Policy] = {
     "role.grant": Policy((Role.ADMIN,), 7 * DAY),
     "key.issue": Policy((Role.ADMIN,), DAY),
     "telegram.relink": Policy((Role.OPS,), DAY),
+    "scope.widen": Policy((Role.ADMIN,), DAY),
     "policy.change": Policy((Role.ADMIN,), 7 * DAY),
     "flag.on": Policy((Role.ADMIN, Role.OPS), timedelta(hours=2)),
 }

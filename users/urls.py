@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from users.views import approvals, counterparties, keys, log, people, policies, profile, signing_in
+from users.views import approvals, counterparties, keys, log, people, policies, profile, scopes, signing_in
 
 app_name = "users"
 
@@ -26,6 +26,7 @@ urlpatterns = [
     path("users/<str:ref>/sessions/ending/", people.sessions_ending, name="user-sessions-ending"),
     path("users/<str:ref>/role-revocation/", people.role_revocation, name="user-role-revocation"),
     path("users/<str:ref>/checks/", people.checks, name="user-checks"),
+    path("users/<str:ref>/scope/", scopes.scope, name="user-scope"),
     path("users/<str:ref>/keys/<str:key>/collection/", keys.collection, name="user-key-collection"),
     path("users/<str:ref>/keys/<str:key>/revocation/", keys.revocation, name="user-key-revocation"),
     path("counterparties/", counterparties.counterparties, name="counterparties"),

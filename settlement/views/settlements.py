@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 from settlement import queries
 from settlement.queries import Counts, Criteria
 from trading.lib import clock, http
+from users import access
 from users.access import console
 from users.queries import events_about
 
@@ -18,8 +19,9 @@ def settlements(request: HttpRequest) -> HttpResponse:
     """List the settlements of a state, or those a search finds."""
     now = clock.now()
     criteria = _criteria(request)
-    page = queries.page(criteria, now=now)
-    counts = queries.counts()
+    actor = access.actor(request)
+    page = queries.page(criteria, reader=actor, now=now)
+    counts = queries.counts(reader=actor)
     shown = [(row.settlement.ref, row.settlement.updated_at, row.urgency) for row in page.rows]
     version = http.fingerprint(shown, counts.by_status, page.older, now=now)
     if http.is_unchanged(request, version):
@@ -43,7 +45,7 @@ def settlements(request: HttpRequest) -> HttpResponse:
 def settlement(request: HttpRequest, ref: str) -> HttpResponse:
     """Show one settlement: terms, steps, payments, ledger entries, audit events."""
     now = clock.now()
-    detail = queries.detail(ref)
+    detail = queries.detail(ref, reader=access.actor(request))
     events = events_about([ref, detail.settlement.trade_ref, *(transfer.ref for transfer in detail.transfers)])
     payments = [(payment.ref, payment.updated_at, payment.confirmations) for payment in detail.transfers]
     version = http.fingerprint(detail.settlement.updated_at, payments, len(events), len(detail.entries), now=now)

@@ -13,7 +13,7 @@ from settlement import queries as settlement_queries
 from tests.console import scene
 from trading.lib import clock
 from users import operations
-from users.models import AuditEvent
+from users.models import AuditEvent, User
 from users.verification import Finding, Kind, Report
 
 POLL = {"HX-Request": "true"}
@@ -136,10 +136,10 @@ def test_older_pages_follow_by_key_without_gaps(console: Client, monkeypatch: py
     assert seen == [rfq.ref for rfq in reversed(built.rfqs)]
 
 
-def test_settlements_show_reason_amounts_and_the_sum_of_the_page(console: Client) -> None:
+def test_settlements_show_reason_amounts_and_the_sum_of_the_page(console: Client, olga: User) -> None:
     built = scene.build(16)
     page = text(console.get("/settlements/"))
-    whole = settlement_queries.page(settlement_queries.Criteria(), now=built.rfqs[0].created_at)
+    whole = settlement_queries.page(settlement_queries.Criteria(), reader=olga, now=built.rfqs[0].created_at)
 
     assert "Automatic settlement is off" in page
     assert "The wallet has too little" in page

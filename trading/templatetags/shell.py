@@ -23,9 +23,9 @@ def nav_counts(
     """
     now = clock.now()
     if live_rfqs == "":
-        live_rfqs = rfq.queries.live_counts(now=now).live
+        live_rfqs = rfq.queries.live_counts(reader=user, now=now).live
     if open_settlements == "":
-        open_settlements = settlement.queries.open_count()
+        open_settlements = settlement.queries.open_count(reader=user)
     if waiting == "":
         waiting = waiting_count(user, now=now)
     return {"rfqs": live_rfqs, "settlements": open_settlements, "approvals": waiting}

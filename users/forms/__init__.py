@@ -11,6 +11,7 @@ from users.forms.proposing import (
     ProposalForm,
     RelinkForm,
 )
+from users.forms.scopes import NarrowScopeForm, WidenScopeForm
 
 __all__ = [
     "ApproveUserForm",
@@ -20,6 +21,7 @@ __all__ = [
     "DecisionForm",
     "GrantRoleForm",
     "IssueKeyForm",
+    "NarrowScopeForm",
     "PasswordForm",
     "PolicyForm",
     "ProposalForm",
@@ -28,4 +30,5 @@ __all__ = [
     "RelinkForm",
     "RevocationForm",
     "TokenForm",
+    "WidenScopeForm",
 ]

@@ -7,6 +7,7 @@ from users.models.keys import ApiKey
 from users.models.onboarding import OnboardingCheck
 from users.models.people import Counterparty, Person, User
 from users.models.roles import Role, RoleGrant
+from users.models.scopes import ScopeGrant
 from users.models.sessions import Session
 from users.models.sign_ins import SignInAttempts
 from users.models.telegram import CallbackToken, TelegramLink
@@ -26,6 +27,7 @@ __all__ = [
     "RecoveryDevice",
     "Role",
     "RoleGrant",
+    "ScopeGrant",
     "Session",
     "SignInAttempts",
     "StepUp",

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from trading.lib.fields import Xid8Field
 from trading.lib.ids import new_ref
 from trading.lib.states import StateMachine, Transitions
-from users.models.people import Person
+from users.models.people import Counterparty, Person
 from users.models.roles import DECIDING_ROLES, PROPOSING_ROLES, Role
 
 
@@ -100,6 +100,9 @@ class ApprovalRequest(StateMachine):
     subject_type = models.CharField(max_length=32)
     subject_ref = models.CharField(max_length=32)
     subject_person = models.ForeignKey(Person, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    subject_counterparty = models.ForeignKey(
+        Counterparty, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
     target = models.JSONField(default=dict)
     target_digest = models.BinaryField()
     payload = models.JSONField(default=dict, encoder=DjangoJSONEncoder)

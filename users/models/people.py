@@ -111,6 +111,7 @@ class User(StateMachine, AbstractBaseUser, PermissionsMixin):  # type: ignore[dj
         output_field=models.BooleanField(),
         db_persist=True,
     )
+    is_scoped = models.BooleanField(default=False)  # serves only the counterparties granted to it
     approval_reason = models.TextField(blank=True)
     approval_requested_by = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     secondary_approver = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
@@ -135,6 +136,9 @@ class User(StateMachine, AbstractBaseUser, PermissionsMixin):  # type: ignore[dj
         constraints = [
             models.CheckConstraint(condition=Q(username__regex=r"^[a-z0-9][a-z0-9._-]*$"), name="user_name_plain"),
             models.CheckConstraint(condition=Q(is_superuser=False), name="user_nobody_is_superuser"),
+            models.CheckConstraint(
+                condition=Q(is_scoped=False) | Q(counterparty__isnull=True, kind="human"), name="user_scope_of_staff"
+            ),
             models.CheckConstraint(condition=Q(kind="service") | Q(person__isnull=False), name="user_human_has_person"),
             models.CheckConstraint(condition=Q(kind="human") | Q(person__isnull=True), name="user_service_has_none"),
             models.CheckConstraint(

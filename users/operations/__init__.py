@@ -32,7 +32,8 @@ from users.operations.people import (
     suspend_user,
 )
 from users.operations.preflight import require_decidable, require_proposable
-from users.operations.rules import current_policy, eligible, require_decider, subject_person
+from users.operations.rules import current_policy, eligible, require_decider, subject_counterparty, subject_person
+from users.operations.scopes import narrow_scope, require_served
 from users.operations.sessions import (
     end_all_sessions,
     end_other_sessions,
@@ -63,6 +64,7 @@ __all__ = [
     "expire_approvals",
     "lay_down_policies",
     "link_telegram",
+    "narrow_scope",
     "note_use",
     "propose",
     "record_checks",
@@ -72,6 +74,7 @@ __all__ = [
     "require_decidable",
     "require_decider",
     "require_proposable",
+    "require_served",
     "revoke_key",
     "revoke_role",
     "seal_audit",
@@ -79,6 +82,7 @@ __all__ = [
     "start_enrolment",
     "step_up",
     "step_up_in_sandbox",
+    "subject_counterparty",
     "subject_person",
     "suspend_user",
     "sweep_attempts",

@@ -29,6 +29,7 @@ from users.errors import (
 )
 from users.models import ApprovalDecision, ApprovalPolicy, ApprovalRequest, StepUp, User
 from users.operations import rules
+from users.operations.scopes import require_served
 
 Status, Verdict = ApprovalRequest.Status, ApprovalDecision.Verdict
 TRY_AGAIN_SECONDS = 30
@@ -87,6 +88,7 @@ def propose(*, proposal: Proposal, actor: User, now: datetime) -> ApprovalReques
     :raises UnknownAct: there is no such act.
     :raises KeyReused: the key was used for another proposal.
     :raises MeaninglessReason: the reason says too little.
+    :raises NotFound: it is about a counterparty the actor does not serve.
     :raises MayNotPropose: the actor holds no role that may propose it.
     :raises AboutYourself: the act is about the actor's own person.
     :raises NobodyNamed: it is about a user and names nobody to decide it.
@@ -101,12 +103,14 @@ def propose(*, proposal: Proposal, actor: User, now: datetime) -> ApprovalReques
     reason = policies.require_meaningful(proposal.reason)
     policy = rules.current_policy(act.name)
     rules.require_proposer(actor, policy)
+    party = rules.subject_counterparty(act, proposal.subject_ref)
+    require_served(actor, party)
     rules.require_nominee(act, proposal.nominee)
     subject = rules.subject_person(act, proposal.subject_ref)
     if subject is not None and subject.pk == actor.person_id:
         raise AboutYourself
     act.check(proposal.subject_ref, proposal.payload)
-    rules.require_reachable(policy, proposal.nominee, actor=actor, subject=subject)
+    rules.require_reachable(policy, proposal.nominee, actor=actor, subject=subject, counterparty_id=party)
     request = ApprovalRequest(
         act=act.name,
         policy=policy,
@@ -164,6 +168,7 @@ def decide(
     :param digest: what the approver saw and signs; `ApprovalRequest.digest`.
     :param proof: a fresh step-up of the actor on this digest.
     :raises NoSuchRequest: there is none.
+    :raises NotFound: it is about a counterparty the actor does not serve.
     :raises MeaninglessReason: the reason says too little.
     :raises AlreadyDecided: it is over, or the actor's person has decided already; says who, what and when.
     :raises RequestExpired: its time was over.

@@ -9,6 +9,7 @@ from trading.lib.errors import Conflict, Forbidden, NotFound
 from trading.lib.operations import operation
 from users import audit, capabilities, keys
 from users.models import ApiKey, User
+from users.operations.scopes import require_served
 
 OVERLAP = timedelta(days=7)
 USE_NOTED_EVERY = timedelta(minutes=1)
@@ -74,6 +75,7 @@ def revoke_key(*, key_ref: str, actor: User, reason: str, now: datetime) -> ApiK
     """
     capabilities.require(actor, "key.revoke")
     key = _locked(key_ref)
+    require_served(actor, key.user.counterparty_id)
     if key.revoked_at is not None:
         raise AlreadyRevoked(ref=key.ref)
     before = key.state(at=now)

@@ -11,6 +11,7 @@ from trading.lib.operations import operation
 from users import audit, capabilities, policies
 from users.errors import AboutYourself
 from users.models import Counterparty, OnboardingCheck, User
+from users.operations.scopes import require_served
 from users.queries.onboarding import OF_COUNTERPARTIES, OF_PEOPLE, OF_SERVICES
 
 
@@ -47,6 +48,7 @@ def record_checks(
     user = subject if isinstance(subject, User) else None
     if user is not None and user.person_id is not None and user.person_id == actor.person_id:
         raise AboutYourself
+    require_served(actor, subject.counterparty_id if isinstance(subject, User) else subject.pk)
     known = _kinds(subject)
     rows = []
     for look in looks:

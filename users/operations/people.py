@@ -10,6 +10,7 @@ from trading.lib.operations import operation
 from users import audit, capabilities
 from users.errors import NeedsTwo, NotHeld
 from users.models import Counterparty, Person, Role, RoleGrant, TelegramLink, User
+from users.operations.scopes import require_served
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ def suspend_user(*, user: User, actor: User | None, reason: str, now: datetime) 
     """Take away all a login can do, at once. Reduces risk: one person may."""
     if actor is not None:
         capabilities.require(actor, "user.suspend")
+    require_served(actor, user.counterparty_id)
     before = user.status
     user.move(User.Status.SUSPENDED, at=now)
     change = audit.Change(
@@ -79,6 +81,7 @@ def revoke_role(*, user: User, role: Role, actor: User | None, reason: str, now:
     """
     if actor is not None:
         capabilities.require(actor, "role.revoke")
+    require_served(actor, user.counterparty_id)
     grant = RoleGrant.objects.select_for_update().filter(user=user, role=role, revoked_at=None).first()
     if grant is None:
         raise NotHeld(username=user.username, role=role)

@@ -12,6 +12,7 @@ from users.errors import AboutYourself, AlreadyOpen, StaleDigest, about
 from users.models import ApprovalRequest, User
 from users.operations import approvals, rules
 from users.operations.approvals import Proposal
+from users.operations.scopes import require_served
 
 Status = ApprovalRequest.Status
 
@@ -28,12 +29,14 @@ def require_proposable(*, proposal: Proposal, actor: User) -> None:
     policies.require_meaningful(proposal.reason)
     policy = rules.current_policy(act.name)
     rules.require_proposer(actor, policy)
+    party = rules.subject_counterparty(act, proposal.subject_ref)
+    require_served(actor, party)
     rules.require_nominee(act, proposal.nominee)
     subject = rules.subject_person(act, proposal.subject_ref)
     if subject is not None and subject.pk == actor.person_id:
         raise AboutYourself
     act.check(proposal.subject_ref, proposal.payload)
-    rules.require_reachable(policy, proposal.nominee, actor=actor, subject=subject)
+    rules.require_reachable(policy, proposal.nominee, actor=actor, subject=subject, counterparty_id=party)
     opened = ApprovalRequest.objects.filter(
         act=act.name, subject_ref=proposal.subject_ref, status__in=ApprovalRequest.OPEN
     ).first()

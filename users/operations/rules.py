@@ -12,7 +12,7 @@ from django.db import Error, connection, transaction
 from django.db.models import Q
 
 from trading.lib.clock import DatabaseClock
-from trading.lib.errors import DeskError
+from trading.lib.errors import DeskError, NotFound
 from users import acts
 from users.errors import (
     AboutYourself,
@@ -31,7 +31,9 @@ from users.errors import (
     Superseded,
     about,
 )
-from users.models import ApprovalDecision, ApprovalPolicy, ApprovalRequest, Person, RoleGrant, User
+from users.models import ApprovalDecision, ApprovalPolicy, ApprovalRequest, Counterparty, Person, RoleGrant, User
+from users.operations.scopes import require_served
+from users.queries import scopes
 
 Status, Verdict = ApprovalRequest.Status, ApprovalDecision.Verdict
 
@@ -46,6 +48,7 @@ REFUSALS: dict[str, Callable[[ApprovalRequest], DeskError]] = {
     "DC03": lambda request: MayNotPropose(act=request.act),
     "DC04": lambda _request: AboutYourself(),
     "DC05": lambda _request: NobodyNamed(),
+    "DC06": lambda _request: NotFound(),
     "DC11": lambda request: ProposerGone(ref=request.ref),
     "DC12": lambda request: ApprovalsLost(ref=request.ref),
     "DC14": _expired,
@@ -55,6 +58,7 @@ REFUSALS: dict[str, Callable[[ApprovalRequest], DeskError]] = {
     "DC23": lambda _request: OwnProposal(),
     "DC24": lambda _request: AboutYourself(),
     "DC25": lambda _request: MayNotDecide(),
+    "DC28": lambda _request: NotFound(),
     "DC26": lambda request: StaleDigest(**about(request)),
     "DC27": lambda _request: StaleProof(),
 }
@@ -100,8 +104,19 @@ def subject_person(act: acts.Act, subject_ref: str) -> Person | None:
     return Person.objects.filter(users__ref=subject_ref).first()
 
 
-def eligible(policy: ApprovalPolicy, *, proposer: User, subject: Person | None) -> list[User]:
-    """Who could decide: active people with the role, neither the proposer's person nor the subject."""
+def subject_counterparty(act: acts.Act, subject_ref: str) -> int | None:
+    """The counterparty an act's target belongs to, when it belongs to one: then only who serves it has a say."""
+    if act.subject_type == "counterparty":
+        return Counterparty.objects.filter(ref=subject_ref).values_list("pk", flat=True).first()
+    if act.subject_type == "user":
+        return User.objects.filter(ref=subject_ref).values_list("counterparty", flat=True).first()
+    return None
+
+
+def eligible(
+    policy: ApprovalPolicy, *, proposer: User, subject: Person | None, counterparty_id: int | None = None
+) -> list[User]:
+    """Who could decide: active people with the role who serve the counterparty, not the proposer nor the subject."""
     holders = User.objects.filter(
         status=User.Status.ACTIVE,
         kind=User.Kind.HUMAN,
@@ -110,7 +125,9 @@ def eligible(policy: ApprovalPolicy, *, proposer: User, subject: Person | None) 
     ).exclude(person=proposer.person_id)
     if subject is not None:
         holders = holders.exclude(person=subject)
-    return list(holders.select_related("person").order_by("username"))
+    found = list(holders.select_related("person").order_by("username"))
+    outside = scopes.not_serving(found, counterparty_id)
+    return [user for user in found if user.pk not in outside]
 
 
 def require_proposer(actor: User, policy: ApprovalPolicy) -> None:
@@ -134,14 +151,21 @@ def require_nominee(act: acts.Act, nominee: User | None) -> None:
         raise NobodyNamed
 
 
-def require_reachable(policy: ApprovalPolicy, nominee: User | None, *, actor: User, subject: Person | None) -> None:
+def require_reachable(
+    policy: ApprovalPolicy,
+    nominee: User | None,
+    *,
+    actor: User,
+    subject: Person | None,
+    counterparty_id: int | None,
+) -> None:
     """
     Refuse what too few people could decide, and a nominee who could not.
 
     :raises MayNotDecide: the nominee is not eligible.
     :raises QuorumUnreachable: too few are.
     """
-    could = eligible(policy, proposer=actor, subject=subject)
+    could = eligible(policy, proposer=actor, subject=subject, counterparty_id=counterparty_id)
     if len({user.person_id for user in could}) < policy.quorum:
         raise QuorumUnreachable(quorum=policy.quorum)
     if nominee is not None and nominee.pk not in {user.pk for user in could}:
@@ -203,8 +227,10 @@ def require_decider(request: ApprovalRequest, actor: User) -> None:
 
     :raises OwnProposal: the actor's person proposed it.
     :raises AboutYourself: it is about the actor's person.
+    :raises NotFound: it is about a counterparty the actor does not serve.
     :raises MayNotDecide: not an active person with the role since before the request.
     """
+    require_served(actor, request.subject_counterparty_id)
     if actor.person_id is not None and actor.person_id == request.requested_by.person_id:
         raise OwnProposal
     if actor.person_id is not None and actor.person_id == request.subject_person_id:

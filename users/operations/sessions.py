@@ -11,6 +11,7 @@ from trading.lib.operations import operation
 from users import audit, capabilities
 from users.models import AuditEvent, Session, User
 from users.operations import signing_in
+from users.operations.scopes import require_served
 
 SWEPT_AT_ONCE = 1000
 
@@ -68,6 +69,7 @@ def end_all_sessions(*, user: User, actor: User, reason: str, now: datetime) -> 
     :raises MissingCapability: the actor lacks `session.end`.
     """
     capabilities.require(actor, "session.end")
+    require_served(actor, user.counterparty_id)
     sessions = Session.objects.filter(user=user)
     return _end(sessions, "session.all_ended", user=user, actor=actor, now=now, reason=reason)
 

@@ -5,6 +5,7 @@ from users.own_acts.keys import IssueKey
 from users.own_acts.moves import ApproveUser, ReactivateUser, RejectUser, ReopenUser
 from users.own_acts.policies import ChangePolicy
 from users.own_acts.roles import GrantRole
+from users.own_acts.scopes import WidenScope
 from users.own_acts.telegram import RelinkTelegram
 
 ACTS: tuple[type[acts.Act], ...] = (
@@ -15,6 +16,7 @@ ACTS: tuple[type[acts.Act], ...] = (
     GrantRole,
     IssueKey,
     RelinkTelegram,
+    WidenScope,
     ChangePolicy,
 )
 

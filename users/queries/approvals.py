@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce
 
 from trading.lib.errors import NotFound
 from users.models import ApprovalDecision, ApprovalPolicy, ApprovalRequest, RoleGrant, User
+from users.queries.scopes import not_serving, within_or_nobodys
 
 PAGE_SIZE = 30
 TABS = ("waiting", "mine", "open", "decided")
@@ -90,7 +91,8 @@ def waiting_for(reader: User, *, now: datetime) -> QuerySet[ApprovalRequest]:
     newest = ApprovalPolicy.objects.filter(act=OuterRef("act")).order_by("-version").values("approver_role")[:1]
     said = ApprovalDecision.objects.filter(request=OuterRef("pk"), person=reader.person_id)
     return (
-        ApprovalRequest.objects.filter(status=ApprovalRequest.Status.PENDING, expires_at__gt=now)
+        seen_by(reader)
+        .filter(status=ApprovalRequest.Status.PENDING, expires_at__gt=now)
         .exclude(requested_by__person=reader.person_id)
         .exclude(subject_person=reader.person_id, subject_person__isnull=False)
         .annotate(current_role=Subquery(newest))
@@ -109,7 +111,7 @@ def waiting_count(reader: User, *, now: datetime) -> int:
 
 def counts(reader: User, *, now: datetime) -> Counts:
     """Count what is open. Two queries."""
-    opened = ApprovalRequest.objects.filter(status__in=ApprovalRequest.OPEN)
+    opened = seen_by(reader).filter(status__in=ApprovalRequest.OPEN)
     found = opened.aggregate(all=Count("pk"), mine=Count("pk", filter=Q(requested_by=reader)))
     return Counts(waiting_count(reader, now=now), found["mine"], found["all"])
 
@@ -124,13 +126,13 @@ def page(criteria: Criteria, *, now: datetime, size: int = PAGE_SIZE) -> Page:
     return Page([*rows[:size]], rows[size - 1].ref if len(rows) > size else "", approvals)
 
 
-def detail(ref: str) -> Detail:
+def detail(ref: str, *, reader: User) -> Detail:
     """
     Read one request with its decisions. Three queries.
 
-    :raises NotFound: there is none of that ref.
+    :raises NotFound: there is none of that ref, or not for this reader.
     """
-    request: ApprovalRequest | None = with_names(ApprovalRequest.objects.filter(ref=ref)).first()
+    request: ApprovalRequest | None = with_names(seen_by(reader).filter(ref=ref)).first()
     if request is None:
         raise NotFound
     current = ApprovalPolicy.objects.filter(act=request.act).order_by("-version")[0]
@@ -150,7 +152,9 @@ def deciders(detail: Detail) -> list[User]:
     for role in {request.policy.approver_role, detail.current.approver_role}:
         users = users.filter(Exists(held.filter(role=role)))
     out = {request.requested_by.person_id, request.subject_person_id, *(said.person_id for said in detail.decisions)}
-    return list(users.exclude(person__in=[person for person in out if person is not None]).order_by("username"))
+    found = users.exclude(person__in=[person for person in out if person is not None]).order_by("username")
+    outside = not_serving(found, request.subject_counterparty_id)
+    return [user for user in found if user.pk not in outside]
 
 
 def open_about(subject_ref: str, *, act: str = "") -> list[ApprovalRequest]:
@@ -205,11 +209,17 @@ def with_names(requests: QuerySet[ApprovalRequest]) -> QuerySet[Any]:
 
 
 def _tab(criteria: Criteria, now: datetime) -> QuerySet[ApprovalRequest]:
-    opened = ApprovalRequest.objects.filter(status__in=ApprovalRequest.OPEN)
+    seen = seen_by(criteria.reader)
+    opened = seen.filter(status__in=ApprovalRequest.OPEN)
     if criteria.tab == "waiting":
         return waiting_for(criteria.reader, now=now)
     if criteria.tab == "mine":
         return opened.filter(requested_by=criteria.reader)
     if criteria.tab == "open":
         return opened
-    return ApprovalRequest.objects.exclude(status__in=ApprovalRequest.OPEN)
+    return seen.exclude(status__in=ApprovalRequest.OPEN)
+
+
+def seen_by(reader: User) -> QuerySet[ApprovalRequest]:
+    """The requests the reader may see: about the desk itself, or a counterparty they serve."""
+    return ApprovalRequest.objects.filter(within_or_nobodys(reader, "subject_counterparty"))

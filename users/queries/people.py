@@ -9,6 +9,7 @@ from trading.lib import clock
 from trading.lib.errors import NotFound
 from users.errors import NotActive, NotLinked
 from users.models import ApprovalRequest, Counterparty, RecoveryCode, RoleGrant, Session, TelegramLink, TotpDevice, User
+from users.queries.scopes import within, within_or_nobodys
 
 PAGE_SIZE = 50
 
@@ -60,15 +61,20 @@ class Devices:
     recovery_codes: int
 
 
-def counts() -> Mapping[str, int]:
-    """Count the logins of each status. One query."""
-    found = User.objects.order_by().values_list("status").annotate(number=Count("pk"))
+def counts(*, reader: User) -> Mapping[str, int]:
+    """Count the logins of each status that the reader may see. One query."""
+    found = (
+        User.objects.filter(within_or_nobodys(reader, "counterparty"))
+        .order_by()
+        .values_list("status")
+        .annotate(number=Count("pk"))
+    )
     return dict(found)
 
 
-def page(criteria: Criteria, *, size: int = PAGE_SIZE) -> Page:
-    """Read one page of logins. Three queries, whatever the number of rows."""
-    found = _with_all(User.objects.order_by("-pk"))
+def page(criteria: Criteria, *, reader: User, size: int = PAGE_SIZE) -> Page:
+    """Read one page of logins that the reader may see. Three queries, whatever the number of rows."""
+    found = _with_all(User.objects.filter(within_or_nobodys(reader, "counterparty")).order_by("-pk"))
     if criteria.status:
         found = found.filter(status=criteria.status)
     if text := criteria.text.strip():
@@ -84,14 +90,14 @@ def page(criteria: Criteria, *, size: int = PAGE_SIZE) -> Page:
     return Page(users[:size], users[size - 1].ref if len(users) > size else "")
 
 
-def detail(ref: str) -> Detail:
+def detail(ref: str, *, reader: User) -> Detail:
     """
     Read one login. Six queries.
 
-    :raises NotFound: there is none of that ref.
+    :raises NotFound: there is none of that ref, or not for this reader.
     """
     related = ("person", "counterparty", "approval_requested_by", "secondary_approver", "approval_request")
-    user = User.objects.select_related(*related).filter(ref=ref).first()
+    user = User.objects.select_related(*related).filter(within_or_nobodys(reader, "counterparty"), ref=ref).first()
     if user is None:
         raise NotFound
     return Detail(
@@ -111,13 +117,17 @@ def devices(user: User) -> Devices:
 
 
 def counterparties(
-    *, text: str = "", kind: str = "", before: str = "", size: int = PAGE_SIZE
+    *, reader: User, text: str = "", kind: str = "", before: str = "", size: int = PAGE_SIZE
 ) -> tuple[list[Counterparty], str]:
     """Read one page of legal entities with the number of their logins, and where older ones begin. One query."""
-    found = Counterparty.objects.annotate(
-        people=Count("users", distinct=True),
-        active_people=Count("users", filter=Q(users__status=User.Status.ACTIVE), distinct=True),
-    ).order_by("-pk")
+    found = (
+        Counterparty.objects.filter(within(reader, "pk"))
+        .annotate(
+            people=Count("users", distinct=True),
+            active_people=Count("users", filter=Q(users__status=User.Status.ACTIVE), distinct=True),
+        )
+        .order_by("-pk")
+    )
     if kind:
         found = found.filter(kind=kind)
     if text:
@@ -128,24 +138,26 @@ def counterparties(
     return rows[:size], rows[size - 1].ref if len(rows) > size else ""
 
 
-def counterparty(ref: str) -> tuple[Counterparty, list[User]]:
+def counterparty(ref: str, *, reader: User) -> tuple[Counterparty, list[User]]:
     """
     Read one legal entity and its logins. Four queries.
 
-    :raises NotFound: there is none of that ref.
+    :raises NotFound: there is none of that ref, or not for this reader.
     """
-    found = Counterparty.objects.filter(ref=ref).first()
+    found = Counterparty.objects.filter(within(reader, "pk"), ref=ref).first()
     if found is None:
         raise NotFound
     return found, list(_with_all(User.objects.filter(counterparty=found).order_by("username")))
 
 
-def room_of(ref: str) -> tuple[str, str] | None:
+def room_of(ref: str, *, reader: User) -> tuple[str, str] | None:
     """Find the room (by the name of its address) and the ref of the login, entity or request a ref names. One query."""
+    users = User.objects.filter(within_or_nobodys(reader, "counterparty"), ref=ref)
+    requests = ApprovalRequest.objects.filter(within_or_nobodys(reader, "subject_counterparty"), ref=ref)
     found = {
-        "USR": ("users:user", User.objects.filter(ref=ref)),
-        "CPY": ("users:counterparty", Counterparty.objects.filter(ref=ref)),
-        "APR": ("users:approval", ApprovalRequest.objects.filter(ref=ref)),
+        "USR": ("users:user", users),
+        "CPY": ("users:counterparty", Counterparty.objects.filter(within(reader, "pk"), ref=ref)),
+        "APR": ("users:approval", requests),
     }.get(ref.partition("-")[0])
     return (found[0], ref) if found and found[1].exists() else None
 

@@ -164,6 +164,36 @@ where key.collected_at is not null and not exists (
 )
 """
 
+SCOPES = """
+with last as (
+    select distinct on (subject_ref) subject_ref, name from users_auditevent
+    where name in ('scope.narrowed', 'scope.widened') order by subject_ref, id desc
+)
+select one.ref, 'serves the whole desk without a request that two people carried'
+from users_user as one join last on last.subject_ref = one.ref
+where not one.is_scoped and not exists (
+    select from users_approvalrequest as request
+    where request.act = 'scope.widen' and request.subject_ref = one.ref and request.status = 'executed'
+        and request.payload ? 'whole_desk' and last.name = 'scope.widened'
+)
+union all
+select one.ref, 'serves ' || party.ref || ' without a request that two people carried'
+from users_scopegrant as given
+join users_user as one on one.id = given.user_id
+join users_counterparty as party on party.id = given.counterparty_id
+where one.is_scoped and given.ended_at is null and not exists (
+    select from users_approvalrequest as request
+    where request.act = 'scope.widen' and request.subject_ref = one.ref and request.status = 'executed'
+        and given.granted_at between request.closed_at and request.closed_at + interval '1 minute'
+        and request.payload -> 'counterparties' ? party.ref
+) and not exists (
+    select from users_auditevent as event
+    where event.name = 'scope.narrowed' and event.subject_ref = one.ref and event.after -> 'serves' ? party.name
+        and event.before ->> 'serves' = 'whole desk'
+        and given.granted_at between event.at - interval '5 minutes' and event.at + interval '5 minutes'
+)
+"""
+
 STATEMENTS = (
     WITHOUT_EVIDENCE,
     OTHER_STATUS,
@@ -177,6 +207,7 @@ STATEMENTS = (
     ACCOUNTS,
     POLICIES,
     KEYS,
+    SCOPES,
 )
 
 

@@ -71,7 +71,8 @@ def approvals(request: HttpRequest) -> HttpResponse:
 @console("approval.view")
 def approval(request: HttpRequest, ref: str) -> HttpResponse:
     """Show one request beside the list."""
-    panel = None if http.is_poll(request) else _panel(queries.detail(ref), access.actor(request))
+    actor = access.actor(request)
+    panel = None if http.is_poll(request) else _panel(queries.detail(ref, reader=actor), actor)
     return _room(request, panel, ref=ref)
 
 
@@ -196,7 +197,8 @@ def _again(
     request: HttpRequest, ref: str, form: DecisionForm | None, status: int, *, conflict: DeskError | None = None
 ) -> HttpResponse:
     """Show the request again with the form as it was filled in, the one-time code cleared."""
-    panel = _panel(queries.detail(ref), access.actor(request))
+    actor = access.actor(request)
+    panel = _panel(queries.detail(ref, reader=actor), actor)
     if form is not None:
         panel.form = form
     if isinstance(conflict, StaleDigest) and form is not None:
@@ -270,7 +272,7 @@ def _checks(detail: Detail, *, same: bool) -> list[Check]:
 
 def _is_repeated(ref: str, actor: User, form: DecisionForm) -> bool:
     """Whether this is the same decision of the same person once more: then it is shown, not refused."""
-    said = queries.detail(ref).by(actor)
+    said = queries.detail(ref, reader=actor).by(actor)
     cleaned = form.cleaned_data
     return bool(said and said.verdict == cleaned.get("verdict") and said.reason == cleaned.get("reason"))
 

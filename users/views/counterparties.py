@@ -24,7 +24,7 @@ def counterparties(request: HttpRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
     kind = kind if kind in Counterparty.Kind.values else ""
     text, before = request.GET.get("q", "")[:100].strip(), request.GET.get("before", "")[:16]
-    rows, older = queries.counterparties(text=text, kind=kind, before=before)
+    rows, older = queries.counterparties(reader=access.actor(request), text=text, kind=kind, before=before)
     labels = {"": _("All"), "client": _("Clients"), "lp": _("Liquidity providers")}
     context = {
         "room": "counterparties",
@@ -58,13 +58,13 @@ def counterparty(request: HttpRequest, ref: str) -> HttpResponse:
 @console("onboarding.record")
 def checks(request: HttpRequest, ref: str) -> HttpResponse:
     """Record what was looked at about a legal entity."""
-    found, _users = queries.counterparty(ref)
+    found, _users = queries.counterparty(ref, reader=access.actor(request))
     form = onboarding.record(request, found)
     return redirect("users:counterparty", ref) if form is None else _show(request, ref, check=form, status=INVALID)
 
 
 def _show(request: HttpRequest, ref: str, *, check: CheckForm | None = None, status: int = 200) -> HttpResponse:
-    found, users = queries.counterparty(ref)
+    found, users = queries.counterparty(ref, reader=access.actor(request))
     context = {
         "room": "counterparties",
         "counterparty": found,

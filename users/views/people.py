@@ -24,10 +24,11 @@ from users.forms import (
     ReasonForm,
     RelinkForm,
     RevocationForm,
+    WidenScopeForm,
 )
 from users.models import Role, User
 from users.own_acts.keys import scopes_for
-from users.queries import approvals, events_about, keys
+from users.queries import approvals, events_about, keys, scopes
 from users.queries import people as queries
 from users.queries.people import Criteria, Detail
 from users.views import onboarding, proposing
@@ -37,7 +38,7 @@ ACTS: dict[str, tuple[str, ...]] = {
     User.Status.PENDING: ("user.approve", "user.reject"),
     User.Status.REJECTED: ("user.reopen",),
     User.Status.SUSPENDED: ("user.reactivate",),
-    User.Status.ACTIVE: ("role.grant", "key.issue", "telegram.relink"),
+    User.Status.ACTIVE: ("role.grant", "scope.widen", "key.issue", "telegram.relink"),
 }
 
 type Roles = list[Role]
@@ -53,7 +54,7 @@ def users(request: HttpRequest) -> HttpResponse:
         text=request.GET.get("q", "")[:100],
         before=request.GET.get("before", "")[:16],
     )
-    page = queries.page(criteria)
+    page = queries.page(criteria, reader=access.actor(request))
     context = {
         "room": "users",
         "page": page,
@@ -69,7 +70,7 @@ def users(request: HttpRequest) -> HttpResponse:
 @console("user.view")
 def user(request: HttpRequest, ref: str) -> HttpResponse:
     """Show one login: evidence, roles, devices, Telegram account, events, and what may be done."""
-    return _show(request, queries.detail(ref), chosen=request.GET.get("act", ""))
+    return _show(request, queries.detail(ref, reader=access.actor(request)), chosen=request.GET.get("act", ""))
 
 
 @sensitive_post_parameters("otp_token")
@@ -82,7 +83,8 @@ def proposal(request: HttpRequest, ref: str, act: str) -> HttpResponse:
     :raises NotFound: there is no such act on users.
     :raises Forbidden: the actor may not propose it.
     """
-    detail, actor = queries.detail(ref), access.actor(request)
+    actor = access.actor(request)
+    detail = queries.detail(ref, reader=actor)
     if act not in {name for names in ACTS.values() for name in names}:
         raise NotFound
     form = _form(act, detail, actor, request.POST)
@@ -100,7 +102,7 @@ def checks(request: HttpRequest, ref: str) -> HttpResponse:
 
     :raises AboutYourself: it is one's own.
     """
-    detail = queries.detail(ref)
+    detail = queries.detail(ref, reader=access.actor(request))
     form = onboarding.record(request, detail.user)
     if form is None:
         return redirect("users:user", ref)
@@ -111,7 +113,7 @@ def checks(request: HttpRequest, ref: str) -> HttpResponse:
 @console("user.suspend")
 def suspension(request: HttpRequest, ref: str) -> HttpResponse:
     """Suspend a login at once: it reduces risk, so one person may."""
-    detail, form = queries.detail(ref), ReasonForm(request.POST, scope="suspend")
+    detail, form = queries.detail(ref, reader=access.actor(request)), ReasonForm(request.POST, scope="suspend")
     done = _("%(user)s is suspended. All sessions have ended.") % {"user": detail.user.username}
     return _stop(
         request,
@@ -129,7 +131,8 @@ def suspension(request: HttpRequest, ref: str) -> HttpResponse:
 @console("session.end")
 def sessions_ending(request: HttpRequest, ref: str) -> HttpResponse:
     """End all sessions of a login at once: it reduces risk, so one person may."""
-    detail, form = queries.detail(ref), ReasonForm(request.POST, scope="sessions")
+    detail = queries.detail(ref, reader=access.actor(request))
+    form = ReasonForm(request.POST, scope="sessions")
     return _stop(
         request,
         detail,
@@ -146,7 +149,7 @@ def sessions_ending(request: HttpRequest, ref: str) -> HttpResponse:
 @console("role.revoke")
 def role_revocation(request: HttpRequest, ref: str) -> HttpResponse:
     """Take a role away at once: it reduces risk, so one person may."""
-    detail = queries.detail(ref)
+    detail = queries.detail(ref, reader=access.actor(request))
     form = RevocationForm(request.POST, held=detail.roles, scope="revoke")
     return _stop(
         request,
@@ -178,7 +181,8 @@ def _stop(
         else:
             messages.success(request, done)
             return redirect("users:user", detail.user.ref)
-    return _show(request, queries.detail(detail.user.ref), stops={shown: form}, status=status)
+    fresh = queries.detail(detail.user.ref, reader=access.actor(request))
+    return _show(request, fresh, stops={shown: form}, status=status)
 
 
 def _show(
@@ -202,6 +206,10 @@ def _show(
         "subject": subject,
         "events": events_about([subject.ref]),
         "requests": approvals.open_about(subject.ref),
+        "served": scopes.served(subject) if subject.is_staff else [],
+        "may_narrow": subject.is_staff
+        and subject.person_id != actor.person_id
+        and capabilities.holds(actor, "scope.narrow"),
         "onboarding": onboarding.card(subject, actor, check),
         "keys": [] if subject.is_staff else [(key, key.state(at=clock.now())) for key in keys.of_user(subject)],
         "may_revoke_keys": capabilities.holds(actor, "key.revoke"),
@@ -238,6 +246,7 @@ def _offered(detail: Detail, actor: User) -> list[str]:
     may = approvals.may_propose(actor, names)
     senseless = set() if _roles("role.grant", detail) else {"role.grant"}
     senseless |= set() if scopes_for(detail.user) else {"key.issue"}
+    senseless |= set() if detail.user.is_scoped else {"scope.widen"}
     return [name for name in names if name in may and name not in senseless]
 
 
@@ -255,6 +264,8 @@ def _form(act: str, detail: Detail, actor: User, data: QueryDict | None = None) 
     if act == "key.issue":
         live = keys.live(detail.user, now=clock.now())
         return IssueKeyForm(data, scopes=scopes_for(detail.user), live=live, candidates=people)
+    if act == "scope.widen":
+        return WidenScopeForm(data, candidates=people)
     if act == "telegram.relink":
         return RelinkForm(data, candidates=people)
     return ProposalForm(data, candidates=people)
@@ -262,7 +273,7 @@ def _form(act: str, detail: Detail, actor: User, data: QueryDict | None = None) 
 
 def _lines(act: str, subject_ref: str) -> list[Line]:
     """What is sure to change whatever is filled in; acts that hang on their details show them as fields."""
-    if act in {"role.grant", "key.issue", "telegram.relink"}:
+    if act in {"role.grant", "scope.widen", "key.issue", "telegram.relink"}:
         return []
     try:
         return acts.act_of(act).describe(subject_ref, {})[:1]
@@ -271,7 +282,7 @@ def _lines(act: str, subject_ref: str) -> list[Line]:
 
 
 def _tabs(request: HttpRequest, criteria: Criteria) -> list[dict[str, object]]:
-    counts = queries.counts()
+    counts = queries.counts(reader=access.actor(request))
     labels = {"": _("All"), **{status.value: status.label for status in User.Status}}
     return [
         {

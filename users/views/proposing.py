@@ -36,8 +36,13 @@ def refuse_code(form: CodeForm, error: DeskError) -> int:
 
 def candidates(act: str, subject_ref: str, actor: User) -> list[User]:
     """Who may be asked to decide the act, if this actor proposes it."""
-    subject = operations.subject_person(acts.act_of(act), subject_ref)
-    return operations.eligible(operations.current_policy(act), proposer=actor, subject=subject)
+    about = acts.act_of(act)
+    return operations.eligible(
+        operations.current_policy(act),
+        proposer=actor,
+        subject=operations.subject_person(about, subject_ref),
+        counterparty_id=operations.subject_counterparty(about, subject_ref),
+    )
 
 
 def propose(form: ProposalForm, *, act: str, subject_ref: str, actor: User) -> Asked:
