@@ -13,6 +13,7 @@ from django.urls import reverse
 
 from tests import factories
 from tests.api.conftest import plain_files, signed_in  # noqa: F401 - a fixture
+from tests.factories import REASON
 from tests.probes import refused
 from tests.users.keys import issued
 from trading.lib import clock
@@ -46,6 +47,10 @@ def url(model: str, page: str = "changelist", *arguments: object) -> str:
 @pytest.mark.parametrize("model", MODELS)
 def test_an_auditor_reads_every_table_and_row(auditor: Client, model: str) -> None:
     factories.counterparty()
+    if model == "scopegrant":
+        founder, other = factories.founders()
+        keep = [factories.counterparty()]
+        operations.narrow_scope(user=founder, keep=keep, actor=other, reason=REASON, now=clock.now())
     if model == "apikey":
         issued(factories.user("lp"))
     if model == "signinattempts":

@@ -352,6 +352,30 @@ def test_keys_are_reconciled_both_ways(desk: User, owner: Any) -> None:
     assert found() == (12, f"unreconciled: {key.request.ref} was executed, and there is no key of it")
 
 
+def test_scopes_are_reconciled(desk: User, owner: Any) -> None:
+    cedar, pars = factories.counterparty(), factories.counterparty()
+    second = factories.founders()[1]
+    olga = factories.user("ops")
+    reason = "She looks after this client only."
+    operations.narrow_scope(user=olga, keep=[cedar], actor=second, reason=reason, now=clock.now())
+    factories.carry("scope.widen", olga.ref, counterparties=[pars.ref])
+    seal()
+    assert found() == (0, "")
+    with unguarded(owner, "users_scopegrant"):
+        owner.execute(
+            "insert into users_scopegrant (user_id, counterparty_id, granted_at) select %s, id, now()"
+            " from users_counterparty where id = %s",
+            [olga.pk, desk.counterparty_id],
+        )
+    assert found()[1].endswith(f"{desk.counterparty.ref} without a request that two people carried")  # type: ignore[union-attr]
+    with unguarded(owner, "users_user"):
+        owner.execute("update users_user set is_scoped = false where id = %s", [olga.pk])
+    assert found() == (
+        12,
+        f"unreconciled: {olga.ref} serves the whole desk without a request that two people carried",
+    )
+
+
 # --- 13: guards ------------------------------------------------------------------------------
 
 

@@ -111,7 +111,7 @@ class User(StateMachine, AbstractBaseUser, PermissionsMixin):  # type: ignore[dj
         output_field=models.BooleanField(),
         db_persist=True,
     )
-    is_scoped = models.BooleanField(default=False)  # serves only the counterparties granted to it
+    is_scoped = models.BooleanField(default=False, db_default=False)  # serves only the counterparties granted to it
     approval_reason = models.TextField(blank=True)
     approval_requested_by = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     secondary_approver = models.ForeignKey("self", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
