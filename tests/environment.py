@@ -36,6 +36,7 @@ def _start() -> None:
     secret = {
         "SECRET_KEY": secrets.token_urlsafe(48),
         "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+        "JWT_SECRET": secrets.token_urlsafe(48),
         "API_KEY_PEPPER": secrets.token_urlsafe(48),
         "SANDBOX_CONTROL_KEY": secrets.token_urlsafe(24),
     }

@@ -19,17 +19,28 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from trading.lib import clock
 from trading.lib.errors import DeskError, Invalid
 from trading.middleware import http_status
 from users import api as users_api
+from users import api_tokens as users_api_tokens
 from users.access import console
 from users.api_access import NotSignedIn, authenticate
 from users.errors import NotAuthenticated, ReusedCode, TooManyCodes, WrongCode
+from users.limits import TooManyRequests
+from users.operations.signing_in import LockedOut, WrongPassword
 from users.policies import MeaninglessReason
 
 log = logging.getLogger(__name__)
 
-STATUS: dict[type[DeskError], int] = {NotAuthenticated: 401, TooManyCodes: 429, Invalid: 400}
+STATUS: dict[type[DeskError], int] = {
+    NotAuthenticated: 401,
+    WrongPassword: 401,
+    TooManyCodes: 429,
+    TooManyRequests: 429,
+    LockedOut: 429,
+    Invalid: 400,
+}
 FIELDS: dict[type[DeskError], str] = {
     MeaninglessReason: "reason",
     ReusedCode: "otp",
@@ -37,6 +48,7 @@ FIELDS: dict[type[DeskError], str] = {
     users_api.UnknownApprover: "secondary_approver",
     users_api.WrongApprover: "secondary_approver",
 }
+TOO_MANY = 429
 CODES = {401: "not_signed_in", 403: "forbidden", 404: "not_found", 405: "method_not_allowed", 413: "too_large"}
 
 api = NinjaAPI(
@@ -48,6 +60,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", users_api.router)
+api.add_router("", users_api_tokens.router)
 
 
 def refusal(
@@ -71,7 +84,9 @@ def _desk_error(request: HttpRequest, error: DeskError) -> HttpResponse:
     answer = refusal(request, status, error.code, error.sentence, fields)
     if isinstance(error, NotAuthenticated):
         answer["WWW-Authenticate"] = 'Bearer realm="desk"'
-    if isinstance(error, TooManyCodes):
+    if isinstance(error, LockedOut):
+        answer["Retry-After"] = str(max(1, round((error.until - clock.now()).total_seconds())))
+    elif status == TOO_MANY:
         answer["Retry-After"] = str(error.facts["seconds"])
     return answer
 

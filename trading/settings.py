@@ -12,6 +12,7 @@ IS_SANDBOX = DESK_ENV == env.SANDBOX
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = env.secret("SECRET_KEY")
 FIELD_ENCRYPTION_KEYS = env.fernet_keys("FIELD_ENCRYPTION_KEYS")
+JWT_SECRET = env.secret("JWT_SECRET")
 API_KEY_PEPPER = env.secret("API_KEY_PEPPER")
 DESK_URL = env.text("DESK_URL", "http://localhost:9090").rstrip("/")
 VERSION = env.text("DESK_VERSION", "0.1.0")
@@ -126,6 +127,9 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SECURE_HSTS_SECONDS = 31_536_000 if IS_HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = IS_HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.flag("BEHIND_PROXY") else None
+API_RATE_CALLER = env.number("API_RATE_CALLER", 1200)  # requests a minute: of one key or person,
+API_RATE_ADDRESS = env.number("API_RATE_ADDRESS", 2400)  # from one address,
+API_RATE_TOKEN = env.number("API_RATE_TOKEN", 20)  # and for tokens from one address
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES")  # how many of ours add to X-Forwarded-For
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"

@@ -34,6 +34,7 @@ from users.models import (
     SignInAttempts,
     StepUp,
     TelegramLink,
+    TokenFamily,
     User,
 )
 
@@ -350,6 +351,16 @@ class ScopeGrantReview(Review):
     list_filter = ("granted_at", "ended_at")
     search_fields = ("=user__username", "counterparty__name")
     list_select_related = ("user", "counterparty")
+
+
+@admin.register(TokenFamily, site=site)
+class TokenFamilyReview(Review):
+    """When a program signed in for a person, from where, and when that ended."""
+
+    list_display = ("ref", "user", "address", "began_at", "expires_at", "ended_at")
+    list_filter = ("began_at", "ended_at")
+    search_fields = ("=ref", "=user__username")
+    list_select_related = ("user",)
 
 
 @admin.register(TelegramLink, site=site)

@@ -130,7 +130,7 @@ class Me(Schema):
 
     username: str
     counterparty: str | None
-    credential: Literal["session", "key"]
+    credential: Literal["session", "token", "key"]
     capabilities: list[str]
     key: str | None
     expires_at: datetime | None
@@ -187,7 +187,7 @@ class Filters(Schema):
     limit: Annotated[int, Field(ge=1, le=LONGEST_PAGE)] = 50
 
 
-REFUSALS = {401: Refusal, 403: Refusal}
+REFUSALS = {401: Refusal, 403: Refusal, 429: Refusal}
 READ = {**REFUSALS, 400: Refusal}
 WRITE = {**READ, 404: Refusal, 409: Refusal}
 
@@ -204,10 +204,11 @@ def session(request: HttpRequest) -> Session:
 def me(request: HttpRequest) -> Me:
     """Name the login, what this credential lets it do, and until when."""
     user, key = actor(request), getattr(request, "api_key", None)
+    by_token = getattr(request, "token_family", None) is not None
     return Me(
         username=user.username,
         counterparty=user.counterparty.ref if user.counterparty else None,
-        credential="key" if key else "session",
+        credential="key" if key else "token" if by_token else "session",
         capabilities=sorted(capabilities.of(user)),
         key=key.ref if key else None,
         expires_at=key.expires_at if key else None,

@@ -1,22 +1,25 @@
 """
 Who may use the REST interface.
 
-Two kinds of credential: the console's session with its second factor verified, and an API key. A person's session is
-checked against forged requests with Django's token; a key is never sent by a browser on its own and needs none.
+Three kinds of credential: the console's session with its second factor verified, a person's access token, and an API
+key. A session is checked against forged requests with Django's token; the others are never sent by a browser on their
+own and need none.
 """
 
 import ipaddress
 from hmac import compare_digest
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from ninja.utils import check_csrf
 
 from trading.lib import clock, http
 from trading.lib.errors import Forbidden
-from users import access, capabilities, keys, operations
+from users import access, capabilities, keys, limits, operations, tokens
 from users.errors import NotAuthenticated
 from users.models import ApiKey, User
+from users.operations.tokens import EndedTokens
 from users.queries import keys as queries
 
 SCHEME = "bearer "
@@ -87,17 +90,21 @@ class ForeignAddress(Forbidden):
 
 def authenticate(request: HttpRequest) -> User:
     """
-    The person of the desk a request speaks for. Keys do nothing here.
+    The person of the desk a request speaks for, by session or access token. Keys do nothing here.
 
     :raises NotSignedIn: nobody, or without a verified second factor.
     :raises NotOfTheDesk: not a person of the desk.
     :raises ForgedRequest: it would write, and does not show the session's token.
     :raises NotWithAKey: an API key was presented.
     """
-    if _bearer(request):
+    bearer = _bearer(request)
+    if bearer.startswith(keys.PREFIX):
         by_key(request)
         raise NotWithAKey
-    return by_session(request)
+    user = by_token(request) if bearer else by_session(request)
+    if not user.is_staff:
+        raise NotOfTheDesk
+    return user
 
 
 def authenticate_any(request: HttpRequest) -> User:
@@ -107,7 +114,10 @@ def authenticate_any(request: HttpRequest) -> User:
     :raises NotAuthenticated: as `by_key` and `by_session` do.
     :raises Forbidden: likewise.
     """
-    return by_key(request) if _bearer(request) else by_session(request)
+    bearer = _bearer(request)
+    if bearer.startswith(keys.PREFIX):
+        return by_key(request)
+    return by_token(request) if bearer else by_session(request)
 
 
 def by_session(request: HttpRequest) -> User:
@@ -127,7 +137,28 @@ def by_session(request: HttpRequest) -> User:
         raise NotSignedIn
     if check_csrf(request) is not None:
         raise ForgedRequest
+    _count_caller(f"user:{user.ref}")
     return user
+
+
+def by_token(request: HttpRequest) -> User:
+    """
+    The person whose access token this is. Status and rights are read anew at every call.
+
+    :raises NotAuthenticated: no token of ours, expired, or its family has ended.
+    :raises TooManyRequests: too many calls in this minute.
+    """
+    now = clock.now()
+    _count_address(request)
+    claims = tokens.read(_bearer(request))
+    family = queries.family(claims.family)
+    if family is None or family.user.ref != claims.user or family.ended_at is not None or family.expires_at <= now:
+        raise EndedTokens
+    if family.user.status != User.Status.ACTIVE:
+        raise EndedTokens
+    _count_caller(f"user:{family.user.ref}")
+    request.token_family = family  # type: ignore[attr-defined]
+    return family.user
 
 
 def by_key(request: HttpRequest) -> User:
@@ -141,6 +172,7 @@ def by_key(request: HttpRequest) -> User:
     :raises KeyOfNobody: its login is not active.
     :raises ForeignAddress: it was made for other addresses.
     """
+    _count_address(request)
     presented, now = keys.parse(_bearer(request)), clock.now()
     key = queries.presented(presented.identifier)
     if key is None or not compare_digest(bytes(key.secret_hash or b""), presented.hash):
@@ -154,9 +186,19 @@ def by_key(request: HttpRequest) -> User:
         raise KeyOfNobody
     if not _is_from(http.client_address(request), key.addresses):
         raise ForeignAddress
+    _count_caller(f"key:{key.ref}")
     operations.note_use(key, now=now)
     request.api_key = key  # type: ignore[attr-defined]
     return capabilities.narrow(key.user, key.scopes)
+
+
+def _count_address(request: HttpRequest) -> None:
+    """Before anything is looked at: guessing is bounded whatever is guessed."""
+    limits.count(f"address:{http.client_address(request)}", limit=settings.API_RATE_ADDRESS, now=clock.now())
+
+
+def _count_caller(caller: str) -> None:
+    limits.count(caller, limit=settings.API_RATE_CALLER, now=clock.now())
 
 
 def _bearer(request: HttpRequest) -> str:

@@ -7,7 +7,7 @@ from django.conf import settings
 from procrastinate.contrib.django import app
 
 from trading.lib import clock
-from users import operations
+from users import limits, operations
 from users.verification import nightly
 
 log = logging.getLogger(__name__)
@@ -40,9 +40,11 @@ def expire_approvals(timestamp: int) -> None:  # noqa: ARG001 - procrastinate pa
 @app.periodic(cron="*/10 * * * *")
 @app.task(name="users.sweep_sessions", queue="default", lock="users.sweep_sessions")
 def sweep_sessions(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
-    """Every ten minutes: remove sessions that are over, and counts of wrong passwords that matter no more."""
+    """Every ten minutes: remove sessions and tokens that are over, and counts that matter no more."""
     operations.sweep_sessions(now=clock.now())
     operations.sweep_attempts(now=clock.now())
+    operations.sweep_tokens(now=clock.now())
+    limits.sweep(now=clock.now())
 
 
 @app.periodic(cron="17 3 * * *")

@@ -51,6 +51,8 @@ def test_an_auditor_reads_every_table_and_row(auditor: Client, model: str) -> No
         founder, other = factories.founders()
         keep = [factories.counterparty()]
         operations.narrow_scope(user=founder, keep=keep, actor=other, reason=REASON, now=clock.now())
+    if model == "tokenfamily":
+        operations.issue_tokens(user=factories.founders()[0], address="192.0.2.7", now=clock.now())
     if model == "apikey":
         issued(factories.user("lp"))
     if model == "signinattempts":

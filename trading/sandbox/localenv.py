@@ -148,6 +148,7 @@ def _makers() -> dict[str, Callable[[], str]]:
         "DESK_ENV": lambda: "sandbox",
         "SECRET_KEY": lambda: secrets.token_urlsafe(48),
         "FIELD_ENCRYPTION_KEYS": lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        "JWT_SECRET": lambda: secrets.token_urlsafe(48),
         "API_KEY_PEPPER": lambda: secrets.token_urlsafe(48),
         "DATABASE_APP_PASSWORD": lambda: secrets.token_urlsafe(24),
         "AUTO_SETTLEMENT_ALLOWED": lambda: "true",

@@ -11,6 +11,7 @@ from users.models.scopes import ScopeGrant
 from users.models.sessions import Session
 from users.models.sign_ins import SignInAttempts
 from users.models.telegram import CallbackToken, TelegramLink
+from users.models.tokens import CallCount, RefreshToken, TokenFamily
 
 __all__ = [
     "ApiKey",
@@ -19,12 +20,14 @@ __all__ = [
     "ApprovalRequest",
     "AuditEvent",
     "AuditSeal",
+    "CallCount",
     "CallbackToken",
     "Counterparty",
     "OnboardingCheck",
     "Person",
     "RecoveryCode",
     "RecoveryDevice",
+    "RefreshToken",
     "Role",
     "RoleGrant",
     "ScopeGrant",
@@ -32,6 +35,7 @@ __all__ = [
     "SignInAttempts",
     "StepUp",
     "TelegramLink",
+    "TokenFamily",
     "TotpDevice",
     "User",
 ]

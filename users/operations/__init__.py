@@ -42,11 +42,13 @@ from users.operations.sessions import (
     sweep_sessions,
 )
 from users.operations.signing_in import check_password, sweep_attempts
+from users.operations.tokens import Tokens, issue_tokens, refresh_tokens, revoke_tokens, sweep_tokens
 
 __all__ = [
     "Look",
     "NewUser",
     "Proposal",
+    "Tokens",
     "bootstrap",
     "check_password",
     "collect_key",
@@ -62,6 +64,7 @@ __all__ = [
     "enrol_demo_device",
     "execute_approved",
     "expire_approvals",
+    "issue_tokens",
     "lay_down_policies",
     "link_telegram",
     "narrow_scope",
@@ -71,12 +74,14 @@ __all__ = [
     "record_export",
     "record_sign_in",
     "record_verification",
+    "refresh_tokens",
     "require_decidable",
     "require_decider",
     "require_proposable",
     "require_served",
     "revoke_key",
     "revoke_role",
+    "revoke_tokens",
     "seal_audit",
     "set_language",
     "start_enrolment",
@@ -87,6 +92,7 @@ __all__ = [
     "suspend_user",
     "sweep_attempts",
     "sweep_sessions",
+    "sweep_tokens",
     "use_recovery_code",
     "verify_otp",
     "withdraw",

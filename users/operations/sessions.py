@@ -12,6 +12,7 @@ from users import audit, capabilities
 from users.models import AuditEvent, Session, User
 from users.operations import signing_in
 from users.operations.scopes import require_served
+from users.operations.tokens import end_families
 
 SWEPT_AT_ONCE = 1000
 
@@ -70,6 +71,7 @@ def end_all_sessions(*, user: User, actor: User, reason: str, now: datetime) -> 
     """
     capabilities.require(actor, "session.end")
     require_served(actor, user.counterparty_id)
+    end_families(user, now=now)
     sessions = Session.objects.filter(user=user)
     return _end(sessions, "session.all_ended", user=user, actor=actor, now=now, reason=reason)
 

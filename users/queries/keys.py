@@ -1,11 +1,11 @@
-"""Reads about API keys."""
+"""Reads about API keys and tokens."""
 
 from datetime import datetime
 
 from django.db.models import QuerySet
 
 from trading.lib.errors import NotFound
-from users.models import ApiKey, User
+from users.models import ApiKey, TokenFamily, User
 
 
 def of_user(user: User) -> list[ApiKey]:
@@ -33,6 +33,11 @@ def of_login(user_ref: str, key_ref: str) -> ApiKey:
 def presented(identifier: str) -> ApiKey | None:
     """Find the key with this public id, and whose it is. One query."""
     return _with_names().filter(identifier=identifier).first()
+
+
+def family(ref: str) -> TokenFamily | None:
+    """Find a family of tokens, and whose it is. One query."""
+    return TokenFamily.objects.select_related("user__counterparty", "user__person").filter(ref=ref).first()
 
 
 def _with_names() -> QuerySet[ApiKey]:
