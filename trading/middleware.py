@@ -11,10 +11,12 @@ from django.utils import timezone, translation
 from structlog.contextvars import bound_contextvars
 
 from trading.lib import http
+from trading.lib.digits import digits
 from trading.lib.errors import Conflict, DeskError, Forbidden, Invalid, NotFound, Unavailable
 from trading.lib.ids import new_ref
 from users import context
 from users.models import User
+from users.models.people import Digits
 
 type GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -44,7 +46,7 @@ class RequestIdMiddleware:
 
 
 class UserPreferencesMiddleware:
-    """Show a signed-in user's pages in their language and time zone."""
+    """Show a signed-in user's pages as they want them: language, digits, time zone; for the rest `request.reader`."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -56,7 +58,9 @@ class UserPreferencesMiddleware:
             return self.get_response(request)
         language = user.language if user.language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
         request.LANGUAGE_CODE = language
-        with translation.override(language), timezone.override(zoneinfo.ZoneInfo(user.time_zone)):
+        request.reader = user  # type: ignore[attr-defined]  # loaded: asking it costs no query, also on error pages
+        zone = zoneinfo.ZoneInfo(user.time_zone)
+        with translation.override(language), timezone.override(zone), digits(own=user.digits == Digits.OWN):
             response = self.get_response(request)
         response.setdefault("Content-Language", language)
         return response

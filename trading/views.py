@@ -106,14 +106,7 @@ def language(request: HttpRequest) -> HttpResponse:
     user = request.user
     if is_verified(user):
         operations.set_language(user=user, language=code, now=clock.now())
-    response.set_cookie(
-        settings.LANGUAGE_COOKIE_NAME,
-        code,
-        max_age=31_536_000,
-        secure=settings.SESSION_COOKIE_SECURE,
-        httponly=True,
-        samesite="Lax",
-    )
+    http.remember_language(response, code)
     return response
 
 

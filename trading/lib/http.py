@@ -80,3 +80,15 @@ def nothing_new() -> HttpResponse:
 def redirect_script(url: str) -> HttpResponse:
     """Tell HTMX to load another page."""
     return HttpResponse(status=204, headers={"HX-Redirect": url})
+
+
+def remember_language(answer: HttpResponse, language: str) -> None:
+    """Let this browser's sign-in page speak the language, too."""
+    answer.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=31_536_000,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )

@@ -17,14 +17,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language, gettext, ngettext
 
 from trading.lib import clock
+from trading.lib.digits import localised
 from trading.lib.looks import Look, look_of, reason_words
 from users import acts
 from users.models import Role
+from users.models.people import Density
 from users.models.sessions import IDLE
 
 register = template.Library()
 
-PERSIAN_DIGITS = str.maketrans("0123456789", "۰۱۲۳۴۵۶۷۸۹")
 MINUTE, HOUR, DAY = 60, 3600, 86400
 SHORT_HEAD, SHORT_TAIL = 6, 4
 THEMES = {"light", "dark"}
@@ -121,12 +122,7 @@ def _span(seconds: int) -> str:
     else:
         count = seconds // MINUTE
         words = ngettext("%(count)s min", "%(count)s min", count)
-    return words % {"count": _digits(str(count))}
-
-
-def _digits(text: str) -> str:
-    """Give words their own digits: Persian sentences have Persian ones. Amounts and refs do not."""
-    return text.translate(PERSIAN_DIGITS) if (get_language() or "").startswith("fa") else text
+    return words % {"count": localised(str(count))}
 
 
 def _iso(at: datetime) -> str:
@@ -177,17 +173,25 @@ def span(duration: timedelta) -> str:
         return _span(seconds)
     if seconds % HOUR == 0:
         count = seconds // HOUR
-        return ngettext("%(count)s h", "%(count)s h", count) % {"count": _digits(str(count))}
+        return ngettext("%(count)s h", "%(count)s h", count) % {"count": localised(str(count))}
     count = seconds // MINUTE
-    return ngettext("%(count)s min", "%(count)s min", count) % {"count": _digits(str(count))}
+    return ngettext("%(count)s min", "%(count)s min", count) % {"count": localised(str(count))}
 
 
 @register.simple_tag(takes_context=True)
 def theme(context: dict[str, Any]) -> str:
-    """Read the reader's choice of theme from its cookie: light, dark, or nothing for the system's."""
+    """Light, dark, or nothing for the system's: what this browser was switched to, else what the profile says."""
     request: HttpRequest | None = context.get("request")
-    chosen = request.COOKIES.get("theme", "") if request else ""
+    reader = getattr(request, "reader", None)
+    chosen = (request.COOKIES.get("theme", "") if request else "") or (reader.theme if reader else "")
     return chosen if chosen in THEMES else ""
+
+
+@register.simple_tag(takes_context=True)
+def density(context: dict[str, Any]) -> str:
+    """How close rows stand for the reader: nothing unless the profile says otherwise than usual."""
+    reader = getattr(context.get("request"), "reader", None)
+    return reader.density if reader and reader.density != Density.COMPACT else ""
 
 
 @register.simple_tag

@@ -4,6 +4,7 @@ from users.forms.base import CodeForm, ConsoleForm, PasswordForm, RecoveryForm, 
 from users.forms.deciding import DecisionForm, ReasonForm, RevocationForm
 from users.forms.keys import IssueKeyForm
 from users.forms.onboarding import CheckForm
+from users.forms.profile import ChangePasswordForm, PreferencesForm, RenewCodesForm
 from users.forms.proposing import (
     ApproveUserForm,
     GrantRoleForm,
@@ -15,6 +16,7 @@ from users.forms.scopes import NarrowScopeForm, WidenScopeForm
 
 __all__ = [
     "ApproveUserForm",
+    "ChangePasswordForm",
     "CheckForm",
     "CodeForm",
     "ConsoleForm",
@@ -24,10 +26,12 @@ __all__ = [
     "NarrowScopeForm",
     "PasswordForm",
     "PolicyForm",
+    "PreferencesForm",
     "ProposalForm",
     "ReasonForm",
     "RecoveryForm",
     "RelinkForm",
+    "RenewCodesForm",
     "RevocationForm",
     "TokenForm",
     "WidenScopeForm",

@@ -70,6 +70,28 @@ class UserManager(BaseUserManager["User"]):
         return self.get(username__iexact=username)
 
 
+class Digits(models.TextChoices):
+    """Which digits words have that are said in the reader's language. Amounts and refs always have Latin ones."""
+
+    OWN = "own", _("Those of the language")
+    LATIN = "latin", _("Latin: 0 1 2 3")
+
+
+class Density(models.TextChoices):
+    """How close rows stand."""
+
+    COMPACT = "compact", _("Compact")
+    COMFORTABLE = "comfortable", _("Comfortable")
+
+
+class Theme(models.TextChoices):
+    """Light on dark or dark on light."""
+
+    SYSTEM = "system", _("As the system")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")
+
+
 class User(StateMachine, AbstractBaseUser, PermissionsMixin):  # type: ignore[django-manager-missing]
     """
     A login of one person, or of a service. Nobody is a superuser.
@@ -121,6 +143,9 @@ class User(StateMachine, AbstractBaseUser, PermissionsMixin):  # type: ignore[dj
     )
     language = models.CharField(max_length=8, default="en")
     time_zone = models.CharField(max_length=64, default="UTC")
+    digits = models.CharField(max_length=8, choices=Digits.choices, default=Digits.OWN)
+    density = models.CharField(max_length=16, choices=Density.choices, default=Density.COMPACT)
+    theme = models.CharField(max_length=8, choices=Theme.choices, default=Theme.SYSTEM)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -157,6 +182,9 @@ class User(StateMachine, AbstractBaseUser, PermissionsMixin):  # type: ignore[dj
                 | Q(approval_request__isnull=True),
                 name="user_four_eyes",
             ),
+            models.CheckConstraint(condition=Q(digits__in=Digits.values), name="user_digits_known"),
+            models.CheckConstraint(condition=Q(density__in=Density.values), name="user_density_known"),
+            models.CheckConstraint(condition=Q(theme__in=Theme.values), name="user_theme_known"),
         ]
 
     def __str__(self) -> str:

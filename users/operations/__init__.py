@@ -32,6 +32,13 @@ from users.operations.people import (
     suspend_user,
 )
 from users.operations.preflight import require_decidable, require_proposable
+from users.operations.profile import (
+    NewPassword,
+    Preferences,
+    change_password,
+    renew_recovery_codes,
+    set_preferences,
+)
 from users.operations.rules import current_policy, eligible, require_decider, subject_counterparty, subject_person
 from users.operations.scopes import narrow_scope, require_served
 from users.operations.sessions import (
@@ -46,10 +53,13 @@ from users.operations.tokens import Tokens, issue_tokens, refresh_tokens, revoke
 
 __all__ = [
     "Look",
+    "NewPassword",
     "NewUser",
+    "Preferences",
     "Proposal",
     "Tokens",
     "bootstrap",
+    "change_password",
     "check_password",
     "collect_key",
     "confirm_enrolment",
@@ -75,6 +85,7 @@ __all__ = [
     "record_sign_in",
     "record_verification",
     "refresh_tokens",
+    "renew_recovery_codes",
     "require_decidable",
     "require_decider",
     "require_proposable",
@@ -84,6 +95,7 @@ __all__ = [
     "revoke_tokens",
     "seal_audit",
     "set_language",
+    "set_preferences",
     "start_enrolment",
     "step_up",
     "step_up_in_sandbox",

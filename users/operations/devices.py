@@ -82,10 +82,11 @@ def confirm_enrolment(*, device: TotpDevice, token: str, now: datetime) -> list[
     TotpDevice.objects.filter(pk=fresh.pk).update(confirmed=True)
     device.confirmed = True
     audit.record("device.confirmed", actor=user, subject=user, at=now)
-    return _new_recovery_codes(user)
+    return new_recovery_codes(user)
 
 
-def _new_recovery_codes(user: User) -> list[str]:
+def new_recovery_codes(user: User) -> list[str]:
+    """Ten codes in the place of what the user has. Assumes a transaction."""
     sheet, _created = RecoveryDevice.objects.get_or_create(user=user, defaults={"name": "recovery codes"})
     sheet.codes.all().delete()
     codes = [f"{secrets.token_hex(3)}-{secrets.token_hex(3)}" for _ in range(RECOVERY_CODES)]
