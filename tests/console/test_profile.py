@@ -221,3 +221,11 @@ def test_without_a_right_code_the_old_ones_stay(console: Client, olga: User) -> 
 def test_everybody_of_the_desk_has_a_profile(db: None) -> None:
     for role in (Role.APPROVER, Role.ADMIN, Role.AUDITOR):
         assert verified_client(scene.person(role.value, role)).get("/profile/").status_code == 200
+
+
+def test_what_was_done_is_said_once(console: Client) -> None:
+    save(console, density="comfortable")
+
+    page = console.get("/profile/").content.decode()
+    assert page.count("Kept. Pages look like this") == 1
+    assert "Kept. Pages" not in console.get("/profile/").content.decode()

@@ -29,9 +29,9 @@ EVIDENCE_BACK = "drop trigger password_evidence on users_user;" + function_back(
 class Migration(migrations.Migration):
     dependencies = [("users", "0012_tokens")]
     operations = [
-        migrations.AddField("user", "digits", models.CharField(choices=[("own", "Those of the language"), ("latin", "Latin: 0 1 2 3")], default="own", max_length=8)),
-        migrations.AddField("user", "density", models.CharField(choices=[("compact", "Compact"), ("comfortable", "Comfortable")], default="compact", max_length=16)),
-        migrations.AddField("user", "theme", models.CharField(choices=[("system", "As the system"), ("light", "Light"), ("dark", "Dark")], default="system", max_length=8)),
+        migrations.AddField("user", "digits", models.CharField(choices=[("own", "Those of the language"), ("latin", "Latin: 0 1 2 3")], default="own", db_default="own", max_length=8)),
+        migrations.AddField("user", "density", models.CharField(choices=[("compact", "Compact"), ("comfortable", "Comfortable")], default="compact", db_default="compact", max_length=16)),
+        migrations.AddField("user", "theme", models.CharField(choices=[("system", "As the system"), ("light", "Light"), ("dark", "Dark")], default="system", db_default="system", max_length=8)),
         migrations.AddConstraint("user", models.CheckConstraint(condition=models.Q(("digits__in", ["own", "latin"])), name="user_digits_known")),
         migrations.AddConstraint("user", models.CheckConstraint(condition=models.Q(("density__in", ["compact", "comfortable"])), name="user_density_known")),
         migrations.AddConstraint("user", models.CheckConstraint(condition=models.Q(("theme__in", ["system", "light", "dark"])), name="user_theme_known")),

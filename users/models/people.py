@@ -143,9 +143,11 @@ class User(StateMachine, AbstractBaseUser, PermissionsMixin):  # type: ignore[dj
     )
     language = models.CharField(max_length=8, default="en")
     time_zone = models.CharField(max_length=64, default="UTC")
-    digits = models.CharField(max_length=8, choices=Digits.choices, default=Digits.OWN)
-    density = models.CharField(max_length=16, choices=Density.choices, default=Density.COMPACT)
-    theme = models.CharField(max_length=8, choices=Theme.choices, default=Theme.SYSTEM)
+    digits = models.CharField(max_length=8, choices=Digits.choices, default=Digits.OWN, db_default=Digits.OWN)
+    density = models.CharField(
+        max_length=16, choices=Density.choices, default=Density.COMPACT, db_default=Density.COMPACT
+    )
+    theme = models.CharField(max_length=8, choices=Theme.choices, default=Theme.SYSTEM, db_default=Theme.SYSTEM)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
