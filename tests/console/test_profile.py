@@ -1,6 +1,7 @@
 """One's own page: how the console looks, the password, recovery codes."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from django.test import Client
 from tests.console import scene
 from tests.console.codes import code
 from tests.console.conftest import verified_client
-from users.models import AuditEvent, RecoveryCode, Role, Session, TotpDevice, User
+from trading.lib import clock
+from users.models import AuditEvent, RecoveryCode, Role, Session, TokenFamily, TotpDevice, User
 from users.operations.signing_in import LIMITS, Scope
 
 NEW = "a quite different horse 47"
@@ -110,6 +112,7 @@ def test_ages_have_the_digits_one_wants(olga: User, digits: str) -> None:
 
 def test_a_changed_password_ends_all_other_sessions_and_is_the_one_that_counts(console: Client, olga: User) -> None:
     other, before = verified_client(olga), console.session.session_key
+    TokenFamily.objects.create(user=olga, began_at=clock.now(), expires_at=clock.now() + timedelta(hours=8))
 
     answer = change(console)
 
@@ -117,6 +120,7 @@ def test_a_changed_password_ends_all_other_sessions_and_is_the_one_that_counts(c
     assert console.session.session_key != before
     assert "Your password is changed" in console.get("/profile/").content.decode()
     assert other.get("/").status_code == 302
+    assert TokenFamily.objects.get().ended_at is not None
     assert User.objects.get(pk=olga.pk).check_password(NEW)
     (event,) = events("password.changed")
     assert (event.actor, event.after) == (olga, {"sessions_ended": 1})

@@ -72,7 +72,7 @@ def _set_password(*, user: User, password: str, keep: str, now: datetime) -> Use
     fresh = User.objects.select_for_update(no_key=True).get(pk=user.pk)
     fresh.password = make_password(password)
     fresh.save(update_fields=["password", "updated_at"])
-    change = audit.Change(after={"sessions_ended": sessions.end_others(fresh, keep=keep)})
+    change = audit.Change(after={"sessions_ended": sessions.end_others(fresh, keep=keep, now=now)})
     audit.record("password.changed", actor=fresh, subject=fresh, at=now, change=change)
     return fresh
 

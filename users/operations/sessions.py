@@ -84,8 +84,9 @@ def sweep_sessions(*, now: datetime) -> int:
     return swept
 
 
-def end_others(user: User, *, keep: str) -> int:
-    """End a user's sessions but one. Assumes a transaction whose audit event says so."""
+def end_others(user: User, *, keep: str, now: datetime) -> int:
+    """End a user's sessions but one, and their programs' tokens. Assumes a transaction whose audit event says so."""
+    end_families(user, now=now)
     ended, _by_model = Session.objects.filter(user=user).exclude(pk=keep).delete()
     return ended
 
