@@ -165,6 +165,15 @@ def _evidence_broken(routing: Routing) -> Iterator[OutboundMessage]:
         yield routing.text(reader, lambda _voice: message("telegram/evidence_broken.html", context))
 
 
+def _account_cut_off(routing: Routing) -> Iterator[OutboundMessage]:
+    """The chat that spoke for a user until now; it hears of it, whoever holds it."""
+    cut_off = routing.event.before.get("telegram_id")
+    if cut_off:
+        user = User.objects.select_related("person").get(ref=routing.event.subject_ref)
+        name = user.person.full_name if user.person else user.username
+        yield routing.text(Reader(user, cut_off), lambda _voice: message("telegram/cut_off.html", {"name": name}))
+
+
 def _fills() -> QuerySet[Fill]:
     related = ("rfq__pair__quote_asset", "rfq__destination", "quote__quoted_by", "accepted_by")
     return Fill.objects.select_related(*related, "settlement__destination")
@@ -179,6 +188,8 @@ def _transfer_of(settlement: Settlement) -> tuple[str, str]:
 
 ROUTES: dict[str, Route] = {
     "audit.broken": _evidence_broken,
+    "telegram.ended": _account_cut_off,
+    "telegram.linked": _account_cut_off,
     "rfq.created": _rfq_created,
     "rfq.cancelled": _rfq_changed,
     "rfq.expired": _rfq_changed,

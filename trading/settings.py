@@ -174,6 +174,7 @@ TIME_ZONE = "UTC"
 
 AUTO_SETTLEMENT_ALLOWED = env.flag("AUTO_SETTLEMENT_ALLOWED")
 TELEGRAM_BOT_TOKEN = env.text("TELEGRAM_BOT_TOKEN")
+TELEGRAM_BOT_NAME = env.text("TELEGRAM_BOT_NAME").lstrip("@")
 TELEGRAM_API_URL = env.text("TELEGRAM_API_URL", "https://api.telegram.org").rstrip("/")
 SANDBOX_TELEGRAM_URL = env.text("SANDBOX_TELEGRAM_URL", "http://127.0.0.1:9091").rstrip("/")
 METRICS_TOKEN = env.text("METRICS_TOKEN")

@@ -367,7 +367,7 @@ class TokenFamilyReview(Review):
 class TelegramLinkReview(Review):
     """Which Telegram account spoke for whom."""
 
-    list_display = ("user", "telegram_id", "linked_at", "ended_at", "unreachable_at")
+    list_display = ("user", "telegram_id", "linked_at", "ended_at", "withdrawals_from", "unreachable_at")
     list_filter = ("linked_at", "ended_at")
     search_fields = ("=user__username", "=telegram_id")
     list_select_related = ("user",)

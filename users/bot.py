@@ -6,15 +6,29 @@ from django.utils.translation import gettext as _
 
 from trading.lib import clock
 from trading.lib.chat import BotUpdate, Button, Reply, message
-from users import callbacks, operations
+from users import callbacks, limits, operations
 from users.models import CallbackToken, User
 
+TRIES_A_MINUTE = 5
 SET_LANGUAGE = "users.language"
 
 
 def start(_update: BotUpdate, actor: User) -> Reply:
     """`/start`: who you are here, and what you can do."""
     return _page("telegram/start.html", actor)
+
+
+def link(update: BotUpdate) -> User:
+    """
+    `/start <token>` of somebody nobody knows yet: bind this account to the user the token was made for.
+
+    :raises TooManyRequests: too many tries from this account.
+    :raises UnknownLinkToken: there is no such token (any more).
+    :raises ExpiredLinkToken: its minutes are over.
+    """
+    now = clock.now()
+    limits.count(f"link:{update.telegram_id}", limit=TRIES_A_MINUTE, now=now)
+    return operations.link_by_token(token=update.arguments[0], telegram_id=update.telegram_id, now=now)
 
 
 def help_(_update: BotUpdate, actor: User) -> Reply:

@@ -13,12 +13,13 @@ from users.models import Counterparty, Role, RoleGrant, User
 from users.models.roles import STAFF_ROLES
 
 _ROOMS = frozenset({"console.view", "rfq.view", "settlement.view", "approval.view", "user.view", "flag.view"})
-_STOPS = frozenset({"flag.off", "user.suspend", "role.revoke", "key.revoke", "session.end"})  # one person, at once
+# They reduce risk: one person, at once.
+_STOPS = frozenset({"flag.off", "user.suspend", "role.revoke", "key.revoke", "telegram.end", "session.end"})
 
 CAPABILITIES: dict[str, frozenset[str]] = {
     Role.TRADER: frozenset({"rfq.request", "rfq.accept", "settlement.own"}),
     Role.LP: frozenset({"rfq.quote", "settlement.own"}),
-    Role.OPS: _ROOMS | _STOPS | {"audit.own", "onboarding.record"},
+    Role.OPS: _ROOMS | _STOPS | {"audit.own", "onboarding.record", "telegram.link"},
     Role.APPROVER: _ROOMS | _STOPS | {"policy.view", "audit.own", "scope.narrow"},
     Role.ADMIN: _ROOMS | _STOPS | {"policy.view", "scope.narrow"},
     Role.AUDITOR: _ROOMS | {"policy.view", "audit.own", "audit.view"},

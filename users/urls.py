@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from users.views import approvals, counterparties, keys, log, people, policies, profile, scopes, signing_in
+from users.views import approvals, counterparties, keys, log, people, policies, profile, scopes, signing_in, telegram
 
 app_name = "users"
 
@@ -18,6 +18,8 @@ urlpatterns = [
     path("profile/recovery-codes/", profile.recovery_codes, name="profile-recovery-codes"),
     path("profile/sessions/ending/", profile.other_sessions_ending, name="profile-sessions-ending"),
     path("profile/sessions/<str:name>/ending/", profile.session_ending, name="profile-session-ending"),
+    path("profile/telegram/token/", telegram.own_link_token, name="profile-telegram-token"),
+    path("profile/telegram/ending/", telegram.own_ending, name="profile-telegram-ending"),
     path("approvals/", approvals.approvals, name="approvals"),
     path("approvals/<str:ref>/", approvals.approval, name="approval"),
     path("approvals/<str:ref>/decision/", approvals.decision, name="approval-decision"),
@@ -29,6 +31,8 @@ urlpatterns = [
     path("users/<str:ref>/sessions/ending/", people.sessions_ending, name="user-sessions-ending"),
     path("users/<str:ref>/role-revocation/", people.role_revocation, name="user-role-revocation"),
     path("users/<str:ref>/checks/", people.checks, name="user-checks"),
+    path("users/<str:ref>/telegram/token/", telegram.link_token, name="user-telegram-token"),
+    path("users/<str:ref>/telegram/ending/", telegram.ending, name="user-telegram-ending"),
     path("users/<str:ref>/scope/", scopes.scope, name="user-scope"),
     path("users/<str:ref>/keys/<str:key>/collection/", keys.collection, name="user-key-collection"),
     path("users/<str:ref>/keys/<str:key>/revocation/", keys.revocation, name="user-key-revocation"),

@@ -53,6 +53,45 @@ def test_relinking_cuts_off_the_old_account(scene: Scene) -> None:
     assert "/rfq" in scene.say(STRANGER, "/help")[-1]["text"]
 
 
+def test_a_token_of_the_console_makes_a_stranger_known_once(scene: Scene) -> None:
+    newcomer = factories.user("trader", of=scene.market.client, language="fa")
+    ops = factories.user("ops")
+    token = user_operations.make_link_token(user=newcomer, actor=ops, now=clock.now()).text
+
+    welcome = scene.say(STRANGER, f"/start {token}")
+    again = scene.say(STRANGER, f"/start {token}")
+    help_ = scene.say(STRANGER, "/help")
+
+    assert "به میز خوش آمدید" in welcome[-1]["text"]
+    assert "/rfq" in help_[-1]["text"]
+    assert "به میز خوش آمدید" in again[-1]["text"]
+    assert newcomer.telegram_links.get().telegram_id == STRANGER
+
+
+def test_a_wrong_token_says_so_and_tries_are_few(scene: Scene) -> None:
+    refused = [scene.say(STRANGER, f"/start guess{number}")[-1]["text"] for number in range(6)]
+
+    assert all("does not work (any more)" in text for text in refused[:5])
+    assert "Too many requests" in refused[5]
+
+
+def test_a_token_sent_in_a_group_or_by_a_known_person_links_nobody(scene: Scene) -> None:
+    newcomer, ops = factories.user("trader", of=scene.market.client), factories.user("ops")
+    token = user_operations.make_link_token(user=newcomer, actor=ops, now=clock.now()).text
+
+    scene.say(TARA, f"/start {token}", chat_id=GROUP)
+    scene.say(TARA, f"/start {token}")
+
+    assert not newcomer.telegram_links.exists()
+
+
+def test_the_chat_that_was_cut_off_hears_of_it(scene: Scene) -> None:
+    factories.carry("telegram.relink", scene.market.tara.ref, telegram_id=STRANGER)
+    scene.work()
+
+    assert "no longer speaks for" in scene.look(TARA)[-1]["text"]
+
+
 def test_two_traders_read_two_languages(scene: Scene) -> None:
     english = scene.say(TARA, "/rfq buy 10000 EUR")
     persian = scene.say(NAVID, "/rfq buy ۱۰٬۰۰۰٫۵۰ EUR")

@@ -32,7 +32,7 @@ from alerting.telegram import new_bot
 from rfq import bot as rfq_bot
 from rfq import cards
 from trading.bot import gateway
-from trading.bot.gateway import Action, Command, Heard
+from trading.bot.gateway import Action, Command, Heard, Introduction
 from trading.lib import clock, threads
 from trading.lib.chat import BotUpdate
 from users import bot as users_bot
@@ -49,6 +49,7 @@ COMMANDS: dict[str, Command] = {
     "quote": rfq_bot.quote,
     "pull": rfq_bot.pull,
 }
+INTRODUCTIONS: dict[str, Introduction] = {"start": users_bot.link}
 ACTIONS: dict[str, Action] = {
     users_bot.SET_LANGUAGE: users_bot.choose_language,
     cards.REVIEW: rfq_bot.press_accept,
@@ -118,7 +119,8 @@ def _build() -> DeskApplication:
     builder = ApplicationBuilder().application_class(DeskApplication).bot(new_bot())
     application = builder.updater(None).job_queue(None).build()
     for name, handler in COMMANDS.items():
-        application.add_handler(CommandHandler(name, _commands(handler), filters=filters.UpdateType.MESSAGE))
+        hear = _commands(handler, INTRODUCTIONS.get(name))
+        application.add_handler(CommandHandler(name, hear, filters=filters.UpdateType.MESSAGE))
     application.add_handler(CallbackQueryHandler(_buttons))
     application.add_handler(ChatMemberHandler(_membership, ChatMemberHandler.MY_CHAT_MEMBER))
     application.add_handler(
@@ -128,9 +130,9 @@ def _build() -> DeskApplication:
     return application
 
 
-def _commands(handler: Command) -> Handler:
+def _commands(handler: Command, introduce: Introduction | None = None) -> Handler:
     async def hear(update: Update, _context: ContextTypes.DEFAULT_TYPE) -> None:
-        _answers.get().extend(await threads.run(gateway.command, read(update), handler))
+        _answers.get().extend(await threads.run(gateway.command, read(update), handler, introduce))
 
     return hear
 

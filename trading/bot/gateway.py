@@ -21,6 +21,7 @@ from users.models import CallbackToken, User
 from users.queries import user_of_telegram
 
 type Command = Callable[[BotUpdate, User], Reply]
+type Introduction = Callable[[BotUpdate], User]
 type Action = Callable[[BotUpdate, User, CallbackToken], Reply]
 
 
@@ -33,9 +34,37 @@ class Heard:
     language: str = ""
 
 
-def command(heard: Heard, handler: Command) -> list[Outgoing]:
-    """Let a known person's message reach its handler."""
+def command(heard: Heard, handler: Command, introduce: Introduction | None = None) -> list[Outgoing]:
+    """
+    Let a known person's message reach its handler.
+
+    :param introduce: how somebody unknown who sends this command with a word becomes known.
+    """
+    if introduce is not None and heard.is_private and heard.update.arguments and not _is_known(heard):
+        refused = _introduce(heard, introduce)
+        if refused:
+            return refused
     return _let_in(heard, lambda actor: handler(heard.update, actor))
+
+
+def _is_known(heard: Heard) -> bool:
+    try:
+        user_of_telegram(heard.update.telegram_id)
+    except NotLinked:
+        return False
+    except NotActive:
+        return True
+    return True
+
+
+def _introduce(heard: Heard, introduce: Introduction) -> list[Outgoing]:
+    """Make a stranger known; what to say when that fails, in the language of their own Telegram."""
+    with translation.override(_language_of(heard)), context.origin(heard.update.key):
+        try:
+            introduce(heard.update)
+        except DeskError as error:
+            return replies.outgoing(replies.refusal(error, heard.update), heard.update, None)
+    return []
 
 
 def button(heard: Heard, actions: dict[str, Action]) -> list[Outgoing]:
@@ -73,7 +102,10 @@ def _let_in(heard: Heard, act: Callable[[User], Reply]) -> list[Outgoing]:
 
 def _turn_away(heard: Heard, template: str) -> list[Outgoing]:
     """Refuse in words, in the language of the stranger's own Telegram where the desk speaks it."""
-    language = heard.language if heard.language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
-    with translation.override(language):
+    with translation.override(_language_of(heard)):
         text = message(template, {"telegram_id": heard.update.telegram_id})
         return replies.outgoing(Reply(text=text), heard.update, None)
+
+
+def _language_of(heard: Heard) -> str:
+    return heard.language if heard.language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE

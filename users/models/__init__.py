@@ -10,7 +10,7 @@ from users.models.roles import Role, RoleGrant
 from users.models.scopes import ScopeGrant
 from users.models.sessions import Session
 from users.models.sign_ins import SignInAttempts
-from users.models.telegram import CallbackToken, TelegramLink
+from users.models.telegram import CallbackToken, LinkToken, TelegramLink
 from users.models.tokens import CallCount, RefreshToken, TokenFamily
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "CallCount",
     "CallbackToken",
     "Counterparty",
+    "LinkToken",
     "OnboardingCheck",
     "Person",
     "RecoveryCode",

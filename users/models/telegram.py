@@ -15,6 +15,7 @@ class TelegramLink(models.Model):
     telegram_id = models.BigIntegerField()
     linked_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
+    withdrawals_from = models.DateTimeField(null=True, blank=True)  # stamped by the database: later accounts cool off
     unreachable_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
@@ -27,6 +28,24 @@ class TelegramLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} ↔ {self.telegram_id}"
+
+
+class LinkToken(models.Model):
+    """
+    What a Telegram account shows to become a user's: `/start` and the token. Once, within minutes.
+
+    Only the SHA-256 of the token is kept.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="link_tokens")
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    hash = models.BinaryField(unique=True)
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    used_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"link token {self.pk}"
 
 
 class CallbackToken(models.Model):

@@ -26,7 +26,6 @@ from users.operations.people import (
     NewUser,
     create_counterparty,
     create_user,
-    link_telegram,
     revoke_role,
     set_language,
     suspend_user,
@@ -49,10 +48,12 @@ from users.operations.sessions import (
     sweep_sessions,
 )
 from users.operations.signing_in import check_password, sweep_attempts
+from users.operations.telegram import NewLinkToken, end_link, link_by_token, link_telegram, make_link_token
 from users.operations.tokens import Tokens, issue_tokens, refresh_tokens, revoke_tokens, sweep_tokens
 
 __all__ = [
     "Look",
+    "NewLinkToken",
     "NewPassword",
     "NewUser",
     "Preferences",
@@ -69,6 +70,7 @@ __all__ = [
     "decide",
     "eligible",
     "end_all_sessions",
+    "end_link",
     "end_other_sessions",
     "end_own_session",
     "enrol_demo_device",
@@ -76,7 +78,9 @@ __all__ = [
     "expire_approvals",
     "issue_tokens",
     "lay_down_policies",
+    "link_by_token",
     "link_telegram",
+    "make_link_token",
     "narrow_scope",
     "note_use",
     "propose",

@@ -1,15 +1,14 @@
-"""Counterparties, logins, roles and links."""
+"""Counterparties, logins and roles."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.password_validation import validate_password
-from django.db.models import Q
 
 from trading.lib.operations import operation
 from users import audit, capabilities
-from users.errors import NeedsTwo, NotHeld
-from users.models import Counterparty, Person, Role, RoleGrant, TelegramLink, User
+from users.errors import NotHeld
+from users.models import Counterparty, Person, Role, RoleGrant, User
 from users.operations.scopes import require_served
 
 
@@ -90,21 +89,6 @@ def revoke_role(*, user: User, role: Role, actor: User | None, reason: str, now:
     change = audit.Change(before={"role": role}, reason=reason, capability="role.revoke")
     audit.record("role.revoked", actor=actor, subject=user, at=now, change=change)
     return grant
-
-
-@operation
-def link_telegram(*, user: User, telegram_id: int, now: datetime) -> TelegramLink:
-    """
-    Bind a user's first Telegram account. A second one is the act `telegram.relink`: two people decide.
-
-    :raises NeedsTwo: the user was linked before, or somebody else has this account.
-    """
-    if TelegramLink.objects.filter(Q(user=user) | Q(telegram_id=telegram_id, ended_at=None)).exists():
-        raise NeedsTwo(act="telegram.relink")
-    link = TelegramLink.objects.create(user=user, telegram_id=telegram_id, linked_at=now)
-    change = audit.Change(after={"telegram_id": telegram_id})
-    audit.record("telegram.linked", actor=user, subject=user, at=now, change=change)
-    return link
 
 
 @operation

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
 
@@ -105,7 +106,7 @@ def detail(ref: str, *, reader: User) -> Detail:
         list(RoleGrant.objects.filter(user=user).order_by("pk")),
         confirmed_totp(user),
         RecoveryCode.objects.filter(device__user=user, used_at=None).count(),
-        list(TelegramLink.objects.filter(user=user).order_by("-pk")),
+        links(user),
         Session.objects.live(at=clock.now()).begun().filter(user=user).count(),
     )
 
@@ -114,6 +115,17 @@ def devices(user: User) -> Devices:
     """Read a login's second factors. Two queries."""
     left = RecoveryCode.objects.filter(device__user=user, used_at=None).count()
     return Devices(confirmed_totp(user), left)
+
+
+def links(user: User) -> list[TelegramLink]:
+    """List the Telegram accounts that ever spoke for a login, newest first. One query."""
+    return list(TelegramLink.objects.filter(user=user).order_by("-pk"))
+
+
+def withdrawals_from(user: User) -> datetime | None:
+    """From when on this login's Telegram account may withdraw money; nothing when it has none. One query."""
+    live = TelegramLink.objects.filter(user=user, ended_at=None)
+    return live.values_list("withdrawals_from", flat=True).first()
 
 
 def counterparties(

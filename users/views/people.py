@@ -206,6 +206,8 @@ def _show(
         "subject": subject,
         "events": events_about([subject.ref]),
         "requests": approvals.open_about(subject.ref),
+        "may_link": not detail.links and subject.is_active and capabilities.holds(actor, "telegram.link"),
+        "may_cut_off": detail.link is not None and capabilities.holds(actor, "telegram.end"),
         "served": scopes.served(subject) if subject.is_staff else [],
         "may_narrow": subject.is_staff
         and subject.person_id != actor.person_id

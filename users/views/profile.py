@@ -143,5 +143,6 @@ def _show(request: HttpRequest, *, status: int = 200, **bound: ConsoleForm) -> H
         "devices": people.devices(actor),
         "sessions": sessions.of_user(actor, at=now),
         "current": access.session_pk(request),
+        "links": people.links(actor),
     }
     return render(request, PROFILE, context, status=status)
