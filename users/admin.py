@@ -27,6 +27,7 @@ from users.models import (
     AuditSeal,
     Counterparty,
     OnboardingCheck,
+    PasswordReset,
     Person,
     RoleGrant,
     ScopeGrant,
@@ -146,7 +147,19 @@ class FirstWord(admin.SimpleListFilter):
 
     title = _("about")
     parameter_name = "about"
-    words = ("approval", "audit", "counterparty", "device", "fill", "flag", "policy", "quote", "rfq", "role")
+    words = (
+        "approval",
+        "audit",
+        "counterparty",
+        "device",
+        "fill",
+        "flag",
+        "password",
+        "policy",
+        "quote",
+        "rfq",
+        "role",
+    )
     more = ("session", "settlement", "sign_in", "telegram", "transfer", "user")
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:  # noqa: ARG002 - likewise
@@ -182,14 +195,8 @@ class AuditSealReview(Review):
     list_filter = ("sealed_at",)
     search_fields = ("=number",)
     fields: ClassVar[list[Any]] = [
-        "number",
-        "sealed_at",
-        "events",
-        "events_hash_hex",
-        "previous_hash_hex",
-        "hash_hex",
-        "event_ids",
-    ]
+        "number", "sealed_at", "events", "events_hash_hex", "previous_hash_hex", "hash_hex", "event_ids",
+    ]  # fmt: skip
     hash_hex, events_hash_hex = staticmethod(_hex("hash")), staticmethod(_hex("events_hash"))
     previous_hash_hex = staticmethod(_hex("previous_hash"))
 
@@ -248,15 +255,8 @@ class ApprovalDecisionReview(Review):
     search_fields = ("=request__ref", "=decided_by__username")
     list_select_related = ("request", "decided_by", "person")
     fields: ClassVar[list[Any]] = [
-        "request",
-        "verdict",
-        "decided_by",
-        "person",
-        "reason",
-        "step_up",
-        "decided_at",
-        "digest_hex",
-    ]
+        "request", "verdict", "decided_by", "person", "reason", "step_up", "decided_at", "digest_hex",
+    ]  # fmt: skip
     digest_hex = staticmethod(_hex("digest"))
 
 
@@ -381,9 +381,7 @@ class SessionReview(Review):
     list_filter = ("is_verified", "began_at")
     search_fields = ("=user__username", "=address")
     list_select_related = ("user",)
-    fields: ClassVar[list[Any]] = [
-        "name", "user", "is_verified", "began_at", "seen_at", "expire_date", "address", "browser",
-    ]  # fmt: skip
+    exclude = ("session_key", "session_data")
 
 
 @admin.register(SignInAttempts, site=site)
@@ -395,3 +393,14 @@ class SignInAttemptsReview(Review):
     search_fields = ("=user__username", "=address")
     list_select_related = ("user",)
     exclude = ("name_hash",)
+
+
+@admin.register(PasswordReset, site=site)
+class PasswordResetReview(Review):
+    """Whose password was reset, and what became of the code; the hash of the code is not shown."""
+
+    list_display = ("ref", "user", "created_at", "expires_at", "collected_at", "used_at")
+    list_filter = ("created_at", "used_at")
+    search_fields = ("=ref", "=user__username")
+    list_select_related = ("user",)
+    exclude = ("secret_hash",)

@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from users.views import approvals, counterparties, keys, log, people, policies, profile, scopes, signing_in, telegram
+from users.views import (
+    approvals,
+    counterparties,
+    keys,
+    log,
+    people,
+    policies,
+    profile,
+    resets,
+    scopes,
+    signing_in,
+    telegram,
+)
 
 app_name = "users"
 
@@ -11,6 +23,7 @@ urlpatterns = [
     path("sign-in/otp/", signing_in.one_time_code, name="otp"),
     path("sign-in/recovery/", signing_in.recovery, name="recovery"),
     path("sign-in/enrol/", signing_in.enrolment, name="enrolment"),
+    path("sign-in/new-password/", resets.new_password, name="new-password"),
     path("sign-out/", signing_in.sign_out, name="sign-out"),
     path("profile/", profile.profile, name="profile"),
     path("profile/look/", profile.look, name="profile-look"),
@@ -29,6 +42,11 @@ urlpatterns = [
     path("users/<str:ref>/proposals/<str:act>/", people.proposal, name="user-proposal"),
     path("users/<str:ref>/suspension/", people.suspension, name="user-suspension"),
     path("users/<str:ref>/sessions/ending/", people.sessions_ending, name="user-sessions-ending"),
+    path(
+        "users/<str:ref>/password-resets/<str:reset>/collection/",
+        resets.collection,
+        name="user-password-reset-collection",
+    ),
     path("users/<str:ref>/role-revocation/", people.role_revocation, name="user-role-revocation"),
     path("users/<str:ref>/checks/", people.checks, name="user-checks"),
     path("users/<str:ref>/telegram/token/", telegram.link_token, name="user-telegram-token"),

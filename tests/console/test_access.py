@@ -14,7 +14,7 @@ from users.models import Role, User
 from users.models.sessions import IDLE, LONGEST
 from users.sessions import BEGAN, SEEN
 
-OPEN_TO_ALL = {"sign-in", "otp", "recovery", "enrolment", "sign-out", "language", "favicon"}
+OPEN_TO_ALL = {"sign-in", "otp", "recovery", "enrolment", "new-password", "sign-out", "language", "favicon"}
 OWN_DOOR = ("health", "metrics", "api", "admin", "telegram")  # probes, scrapers, programs, the review have their own
 ROOMS = ["/", "/rfqs/", "/rfqs/RFQ-AAAA/", "/settlements/", "/settlements/STL-AAAA/", "/search/?q=x"]
 

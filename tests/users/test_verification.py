@@ -352,6 +352,25 @@ def test_keys_are_reconciled_both_ways(desk: User, owner: Any) -> None:
     assert found() == (12, f"unreconciled: {key.request.ref} was executed, and there is no key of it")
 
 
+def test_password_resets_are_reconciled(desk: User, owner: Any) -> None:
+    request = factories.carry("password.reset", factories.user("ops").ref)
+    reset = request.password_reset
+    seal()
+    assert found() == (0, "")
+    with unguarded(owner, "users_passwordreset"):
+        owner.execute(
+            "update users_passwordreset set collected_at = now(), secret_hash = 'x', used_at = now() where id = %s",
+            [reset.pk],
+        )
+    code, text = found()
+    assert code == 12
+    assert f"{reset.ref} was reset_collected, and no audit event says so" in text
+    assert f"{reset.ref} was set, and no audit event says so" in text
+    with unguarded(owner, "users_passwordreset"):
+        owner.execute("delete from users_passwordreset where id = %s", [reset.pk])
+    assert found() == (12, f"unreconciled: {request.ref} was executed, and there is no reset of it")
+
+
 def test_scopes_are_reconciled(desk: User, owner: Any) -> None:
     cedar, pars = factories.counterparty(), factories.counterparty()
     second = factories.founders()[1]

@@ -4,7 +4,7 @@ from users.forms.base import CodeForm, ConsoleForm, PasswordForm, RecoveryForm, 
 from users.forms.deciding import DecisionForm, ReasonForm, RevocationForm
 from users.forms.keys import IssueKeyForm
 from users.forms.onboarding import CheckForm
-from users.forms.profile import ChangePasswordForm, PreferencesForm, RenewCodesForm
+from users.forms.profile import ChangePasswordForm, NewPasswordForm, PreferencesForm, RenewCodesForm
 from users.forms.proposing import (
     ApproveUserForm,
     GrantRoleForm,
@@ -24,6 +24,7 @@ __all__ = [
     "GrantRoleForm",
     "IssueKeyForm",
     "NarrowScopeForm",
+    "NewPasswordForm",
     "PasswordForm",
     "PolicyForm",
     "PreferencesForm",

@@ -40,7 +40,7 @@ class PasswordForm(ConsoleForm):
     )
 
 
-class _CodeInput(forms.TextInput):
+class SecretInput(forms.TextInput):
     """An input that never repeats what was typed into it."""
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:  # noqa: ARG002 - Django's signature
@@ -56,7 +56,7 @@ class CodeForm(ConsoleForm):
         help_text=_("6 digits from your authenticator app."),
         max_length=16,
         error_messages={"required": _("One-time code: enter the 6 digits your authenticator app shows.")},
-        widget=_CodeInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code"}),
+        widget=SecretInput(attrs={"inputmode": "numeric", "autocomplete": "one-time-code"}),
     )
 
     def clean_otp_token(self) -> str:
@@ -83,7 +83,7 @@ class RecoveryForm(ConsoleForm):
         help_text=_("One of the codes you kept when you enrolled. Each works once."),
         max_length=64,
         error_messages={"required": _("Recovery code: enter one of yours.")},
-        widget=_CodeInput(
+        widget=SecretInput(
             attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "autofocus": True}
         ),
     )

@@ -6,9 +6,10 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.http import QueryDict
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from users.forms.base import CodeForm, ConsoleForm
+from users.forms.base import CodeForm, ConsoleForm, SecretInput
 from users.models import User
 from users.models.people import Density, Digits, Theme
 from users.operations import Preferences
@@ -71,6 +72,11 @@ class _TwiceForm(ConsoleForm):
     )
     again = _password(_("New password again"), _("New password again: enter the same."), "new-password")
 
+    def add_weaknesses(self, error: forms.ValidationError) -> None:
+        """Say at the field why the new password is too weak."""
+        problems = [gettext("New password: %(problem)s") % {"problem": one} for one in error.messages]
+        self.add_error("new_password", problems)
+
     def clean_again(self) -> str:
         """
         Both must be the same.
@@ -102,3 +108,18 @@ class ChangePasswordForm(CodeForm, _TwiceForm):
         if cleaned.get("new_password") and cleaned["new_password"] == cleaned.get("current_password"):
             self.add_error("new_password", _("New password: choose another than your current one."))
         return cleaned
+
+
+class NewPasswordForm(_TwiceForm):
+    """The code of a reset, and a new password."""
+
+    reset_code = forms.CharField(
+        label=_("Reset code"),
+        help_text=_("The one that operations gave you. It works once, within a day."),
+        max_length=128,
+        error_messages={"required": _("Reset code: enter the one you were given.")},
+        widget=SecretInput(
+            attrs={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false", "dir": "ltr"}
+        ),
+    )
+    field_order = ("reset_code", "new_password", "again")

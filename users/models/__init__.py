@@ -5,6 +5,7 @@ from users.models.audit import AuditEvent, AuditSeal
 from users.models.devices import RecoveryCode, RecoveryDevice, TotpDevice
 from users.models.keys import ApiKey
 from users.models.onboarding import OnboardingCheck
+from users.models.passwords import PasswordReset
 from users.models.people import Counterparty, Person, User
 from users.models.roles import Role, RoleGrant
 from users.models.scopes import ScopeGrant
@@ -25,6 +26,7 @@ __all__ = [
     "Counterparty",
     "LinkToken",
     "OnboardingCheck",
+    "PasswordReset",
     "Person",
     "RecoveryCode",
     "RecoveryDevice",

@@ -22,6 +22,7 @@ from users.operations.devices import (
 from users.operations.evidence import record_export, record_verification, seal_audit
 from users.operations.keys import collect_key, note_use, revoke_key
 from users.operations.onboarding import Look, record_checks
+from users.operations.passwords import collect_reset, set_new_password
 from users.operations.people import (
     NewUser,
     create_counterparty,
@@ -63,6 +64,7 @@ __all__ = [
     "change_password",
     "check_password",
     "collect_key",
+    "collect_reset",
     "confirm_enrolment",
     "create_counterparty",
     "create_user",
@@ -99,6 +101,7 @@ __all__ = [
     "revoke_tokens",
     "seal_audit",
     "set_language",
+    "set_new_password",
     "set_preferences",
     "start_enrolment",
     "step_up",

@@ -3,6 +3,7 @@
 from users import acts
 from users.own_acts.keys import IssueKey
 from users.own_acts.moves import ApproveUser, ReactivateUser, RejectUser, ReopenUser
+from users.own_acts.passwords import ResetPassword
 from users.own_acts.policies import ChangePolicy
 from users.own_acts.roles import GrantRole
 from users.own_acts.scopes import WidenScope
@@ -16,6 +17,7 @@ ACTS: tuple[type[acts.Act], ...] = (
     GrantRole,
     IssueKey,
     RelinkTelegram,
+    ResetPassword,
     WidenScope,
     ChangePolicy,
 )

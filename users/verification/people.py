@@ -164,6 +164,27 @@ where key.collected_at is not null and not exists (
 )
 """
 
+RESETS = """
+select reset.ref, 'was not made by a request that two people carried'
+from users_passwordreset as reset
+join users_user as holder on holder.id = reset.user_id
+left join users_approvalrequest as request on request.id = reset.request_id and request.act = 'password.reset'
+    and request.status = 'executed' and request.subject_ref = holder.ref
+where request.id is null
+    or reset.created_at not between request.closed_at and request.closed_at + interval '1 minute'
+union all
+select request.ref, 'was executed, and there is no reset of it'
+from users_approvalrequest as request left join users_passwordreset as reset on reset.request_id = request.id
+where request.act = 'password.reset' and request.status = 'executed' and reset.id is null
+union all
+select reset.ref, 'was ' || split_part(wanted.name, '.', 2) || ', and no audit event says so'
+from users_passwordreset as reset,
+    lateral (values ('password.reset_collected', reset.collected_at), ('password.set', reset.used_at)) as wanted (name, at)
+where wanted.at is not null and not exists (
+    select from users_auditevent as event where event.name = wanted.name and event.after ->> 'reset' = reset.ref
+)
+"""
+
 SCOPES = """
 with last as (
     select distinct on (subject_ref) subject_ref, name from users_auditevent
@@ -207,6 +228,7 @@ STATEMENTS = (
     ACCOUNTS,
     POLICIES,
     KEYS,
+    RESETS,
     SCOPES,
 )
 

@@ -28,7 +28,7 @@ from users.forms import (
 )
 from users.models import Role, User
 from users.own_acts.keys import scopes_for
-from users.queries import approvals, events_about, keys, scopes
+from users.queries import approvals, events_about, keys, passwords, scopes
 from users.queries import people as queries
 from users.queries.people import Criteria, Detail
 from users.views import onboarding, proposing
@@ -38,7 +38,7 @@ ACTS: dict[str, tuple[str, ...]] = {
     User.Status.PENDING: ("user.approve", "user.reject"),
     User.Status.REJECTED: ("user.reopen",),
     User.Status.SUSPENDED: ("user.reactivate",),
-    User.Status.ACTIVE: ("role.grant", "scope.widen", "key.issue", "telegram.relink"),
+    User.Status.ACTIVE: ("role.grant", "scope.widen", "key.issue", "telegram.relink", "password.reset"),
 }
 
 type Roles = list[Role]
@@ -215,6 +215,7 @@ def _show(
         "onboarding": onboarding.card(subject, actor, check),
         "keys": [] if subject.is_staff else [(key, key.state(at=clock.now())) for key in keys.of_user(subject)],
         "may_revoke_keys": capabilities.holds(actor, "key.revoke"),
+        "reset": passwords.to_collect(subject, actor, at=clock.now()),
         "actor": actor,
         "offered": [{"act": name, "title": acts.act_of(name).title} for name in offered],
         "act": act,
@@ -248,6 +249,7 @@ def _offered(detail: Detail, actor: User) -> list[str]:
     may = approvals.may_propose(actor, names)
     senseless = set() if _roles("role.grant", detail) else {"role.grant"}
     senseless |= set() if scopes_for(detail.user) else {"key.issue"}
+    senseless |= set() if detail.user.is_staff else {"password.reset"}
     senseless |= set() if detail.user.is_scoped else {"scope.widen"}
     return [name for name in names if name in may and name not in senseless]
 

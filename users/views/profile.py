@@ -79,7 +79,7 @@ def _change_password(request: HttpRequest, form: ChangePasswordForm) -> int:
             now=clock.now(),
         )
     except ValidationError as error:
-        form.add_error("new_password", [_("New password: %(problem)s") % {"problem": one} for one in error.messages])
+        form.add_weaknesses(error)
         return INVALID
     except WrongPassword:
         form.add_error("current_password", _("Current password: this is not it."))
