@@ -178,8 +178,9 @@ from users_approvalrequest as request left join users_passwordreset as reset on 
 where request.act = 'password.reset' and request.status = 'executed' and reset.id is null
 union all
 select reset.ref, 'was ' || split_part(wanted.name, '.', 2) || ', and no audit event says so'
-from users_passwordreset as reset,
-    lateral (values ('password.reset_collected', reset.collected_at), ('password.set', reset.used_at)) as wanted (name, at)
+from users_passwordreset as reset, lateral (
+    values ('password.reset_collected', reset.collected_at), ('password.set', reset.used_at)
+) as wanted (name, at)
 where wanted.at is not null and not exists (
     select from users_auditevent as event where event.name = wanted.name and event.after ->> 'reset' = reset.ref
 )
