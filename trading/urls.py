@@ -2,13 +2,14 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from trading import health, metrics, views
+from trading import csp, health, metrics, views
 from users import admin
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", views.dashboard, name="dashboard"),
     path("favicon.ico", views.favicon, name="favicon"),
     path("search/", views.search, name="search"),
+    path("csp-report/", csp.report, name="csp-report"),
     path("language/", views.language, name="language"),
     path("health", health.health, name="health"),
     path("health/live", health.live, name="health-live"),

@@ -113,3 +113,13 @@ def test_the_reset_code_is_shown_to_its_proposer(opened: Opener, server: str, ol
     expect(page.locator("#reset-code")).to_contain_text("PWR-")
     watch.check()
     keep_picture(page, "reset-code")
+
+
+def test_a_browser_reports_what_the_policy_stopped(opened: Opener, server: str, olga: User) -> None:
+    page = sign_in(opened(), olga, server)
+    page.goto("/profile/")
+
+    with page.expect_response("**/csp-report/") as sent:
+        page.evaluate("() => { const image = new Image(); image.src = 'http://127.0.0.1:9/pixel'; }")
+
+    assert sent.value.status == 204

@@ -15,7 +15,14 @@ from users.models.sessions import IDLE, LONGEST
 from users.sessions import BEGAN, SEEN
 
 OPEN_TO_ALL = {"sign-in", "otp", "recovery", "enrolment", "new-password", "sign-out", "language", "favicon"}
-OWN_DOOR = ("health", "metrics", "api", "admin", "telegram")  # probes, scrapers, programs, the review have their own
+OWN_DOOR = (
+    "health",
+    "metrics",
+    "csp-report",
+    "api",
+    "admin",
+    "telegram",
+)  # probes, scrapers, programs, the review have their own
 ROOMS = ["/", "/rfqs/", "/rfqs/RFQ-AAAA/", "/settlements/", "/settlements/STL-AAAA/", "/search/?q=x"]
 
 
@@ -103,7 +110,7 @@ def test_the_policy_allows_nothing_inline_or_foreign(console: Client) -> None:
 
     assert policy == (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; "
-        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; report-uri /csp-report/"
     )
 
 

@@ -8,7 +8,7 @@ from django.test import Client
 
 from tests.console import scene
 from tests.console.conftest import verified_client
-from users.models import User
+from users.models import Role, User
 from users.operations.signing_in import LIMITS, Scope
 
 FEW = LIMITS[Scope.ADDRESS]
@@ -64,3 +64,12 @@ def test_who_is_signed_in_already_notices_nothing(client: Client, olga: User) ->
         type_(client, "wrong")
 
     assert hers.get("/").status_code == 200
+
+
+def test_the_desk_sees_who_is_locked_out_until_when(client: Client, olga: User) -> None:
+    adele = verified_client(scene.person("adele", Role.OPS))
+    assert "Locked out" not in adele.get(f"/users/{olga.ref}/").content.decode()
+    for _ in range(FEW):
+        type_(client, "wrong")
+
+    assert "Locked out" in adele.get(f"/users/{olga.ref}/").content.decode()

@@ -4,12 +4,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
 
 from trading.lib import clock
 from trading.lib.errors import NotFound
 from users.errors import NotActive, NotLinked
-from users.models import ApprovalRequest, Counterparty, RecoveryCode, RoleGrant, Session, TelegramLink, TotpDevice, User
+from users.models import (
+    ApprovalRequest,
+    Counterparty,
+    RecoveryCode,
+    RoleGrant,
+    Session,
+    SignInAttempts,
+    TelegramLink,
+    TotpDevice,
+    User,
+)
 from users.queries.scopes import within, within_or_nobodys
 
 PAGE_SIZE = 50
@@ -42,6 +52,7 @@ class Detail:
     recovery_codes: int
     links: list[TelegramLink]
     sessions: int
+    locked_until: datetime | None
 
     @property
     def roles(self) -> list[str]:
@@ -93,7 +104,7 @@ def page(criteria: Criteria, *, reader: User, size: int = PAGE_SIZE) -> Page:
 
 def detail(ref: str, *, reader: User) -> Detail:
     """
-    Read one login. Six queries.
+    Read one login. Seven queries.
 
     :raises NotFound: there is none of that ref, or not for this reader.
     """
@@ -101,13 +112,15 @@ def detail(ref: str, *, reader: User) -> Detail:
     user = User.objects.select_related(*related).filter(within_or_nobodys(reader, "counterparty"), ref=ref).first()
     if user is None:
         raise NotFound
+    now = clock.now()
     return Detail(
         user,
         list(RoleGrant.objects.filter(user=user).order_by("pk")),
         confirmed_totp(user),
         RecoveryCode.objects.filter(device__user=user, used_at=None).count(),
         links(user),
-        Session.objects.live(at=clock.now()).begun().filter(user=user).count(),
+        Session.objects.live(at=now).begun().filter(user=user).count(),
+        SignInAttempts.objects.filter(user=user, locked_until__gt=now).aggregate(until=Max("locked_until"))["until"],
     )
 
 

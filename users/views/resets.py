@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -32,7 +33,8 @@ def collection(request: HttpRequest, ref: str, reset: str) -> HttpResponse:
     except Conflict as error:
         messages.warning(request, error.sentence)
         return redirect("users:user", ref)
-    context = {"room": "users", "subject": found.user, "reset": found, "code": code}
+    where = request.build_absolute_uri(reverse("users:new-password"))
+    context = {"room": "users", "subject": found.user, "reset": found, "code": code, "where": where}
     return render(request, "users/reset_code.html", context)
 
 
