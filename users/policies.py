@@ -52,6 +52,7 @@ FIRST: dict[str, Policy] = {
     "role.grant": Policy((Role.ADMIN,), 7 * DAY),
     "key.issue": Policy((Role.ADMIN,), DAY),
     "password.reset": Policy((Role.OPS,), DAY),
+    "device.reset": Policy((Role.OPS,), DAY),
     "telegram.relink": Policy((Role.OPS,), DAY),
     "scope.widen": Policy((Role.ADMIN,), DAY),
     "policy.change": Policy((Role.ADMIN,), 7 * DAY),

@@ -206,7 +206,9 @@ def test_new_recovery_codes_take_a_fresh_code_and_are_shown_once(console: Client
     TotpDevice.objects.update(last_step=-1)
     second = console.post("/profile/recovery-codes/", {"otp_token": code(scene.TOTP_KEY)})
 
-    shown = [re.findall(r"<li>([0-9a-f]{6}-[0-9a-f]{6})</li>", page.content.decode()) for page in (first, second)]
+    shown = [
+        re.findall(r"<li>((?:[A-Z2-9]{4}-){3}[A-Z2-9]{4})</li>", page.content.decode()) for page in (first, second)
+    ]
     assert [len(codes) for codes in shown] == [10, 10]
     assert not set(shown[0]) & set(shown[1])
     assert second.headers["Cache-Control"] == "no-store"

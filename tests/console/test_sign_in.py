@@ -155,7 +155,7 @@ def test_enrolment_ends_with_ten_recovery_codes_shown_once(client: Client, olga:
 
     answer = client.post(ENROL, {"otp_token": code(key)})
 
-    codes = re.findall(r"<li>([0-9a-f]{6}-[0-9a-f]{6})</li>", answer.content.decode())
+    codes = re.findall(r"<li>((?:[A-Z2-9]{4}-){3}[A-Z2-9]{4})</li>", answer.content.decode())
     assert len(codes) == 10
     assert answer.headers["Cache-Control"] == "no-store"
     assert RecoveryCode.objects.filter(used_at=None).count() == 10
@@ -197,7 +197,7 @@ def test_recovery_code_signs_in_once_and_is_audited(client: Client, olga: User) 
     page = client.get(ENROL).content.decode()
     key = base64.b32decode(re.findall(r'id="secret"[^>]*>([A-Z2-7 ]+)<', page)[0].replace(" ", ""))
     page = client.post(ENROL, {"otp_token": code(key)}).content.decode()
-    recovery = re.findall(r"<li>([0-9a-f]{6}-[0-9a-f]{6})</li>", page)[3]
+    recovery = re.findall(r"<li>((?:[A-Z2-9]{4}-){3}[A-Z2-9]{4})</li>", page)[3]
     client.post("/sign-out/")
 
     give_password(client)

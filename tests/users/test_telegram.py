@@ -147,7 +147,7 @@ def test_one_ends_ones_own_link_and_ops_end_others(olga: User, tara: User) -> No
 def test_a_used_token_stays_used(olga: User, tara: User) -> None:
     link(token_for(tara, olga))
 
-    with refused("DC99"):
+    with refused("DC74"):
         sql("update users_linktoken set used_at = null")
     with refused("may only change"):
         sql("update users_linktoken set user_id = user_id + 1")

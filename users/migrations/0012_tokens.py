@@ -26,7 +26,7 @@ create function users_tokens_stay() returns trigger language plpgsql
 begin
     if tg_table_name = 'users_tokenfamily' and (to_jsonb(old) ->> 'ended_at') is not null
         or tg_table_name = 'users_refreshtoken' and (to_jsonb(old) ->> 'used_at') is not null then
-        raise exception 'DC98 what was ended or used stays so' using errcode = '42501';
+        raise exception 'DC73 what was ended or used stays so' using errcode = '42501';
     end if;
     return new;
 end $$;

@@ -23,7 +23,7 @@ create function users_linktoken_stays_used() returns trigger language plpgsql
     set search_path = pg_catalog, public, pg_temp as $$
 begin
     if old.used_at is not null then
-        raise exception 'DC99 a token that was used stays so' using errcode = '42501';
+        raise exception 'DC74 a token that was used stays so' using errcode = '42501';
     end if;
     return new;
 end $$;

@@ -19,7 +19,7 @@ from users.operations.devices import (
     use_recovery_code,
     verify_otp,
 )
-from users.operations.evidence import record_export, record_verification, seal_audit
+from users.operations.evidence import record_export, record_rotation, record_verification, seal_audit
 from users.operations.keys import collect_key, note_use, revoke_key
 from users.operations.onboarding import Look, record_checks
 from users.operations.passwords import collect_reset, set_new_password
@@ -88,6 +88,7 @@ __all__ = [
     "propose",
     "record_checks",
     "record_export",
+    "record_rotation",
     "record_sign_in",
     "record_verification",
     "refresh_tokens",

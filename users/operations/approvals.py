@@ -16,7 +16,7 @@ from trading.lib import jobs
 from trading.lib.clock import DatabaseClock
 from trading.lib.errors import DeskError, Unavailable
 from trading.lib.jobs import Later
-from trading.lib.operations import operation
+from trading.lib.operations import Busy, operation
 from users import acts, audit, policies
 from users.errors import (
     AboutYourself,
@@ -95,6 +95,7 @@ def propose(*, proposal: Proposal, actor: User, now: datetime) -> ApprovalReques
     :raises MayNotDecide: the nominee could not decide it.
     :raises QuorumUnreachable: too few people could decide it.
     :raises AlreadyOpen: the same act on the same target waits for a decision.
+    :raises Busy: the same was proposed and ended at this very moment.
     :raises DeskError: the act itself refuses (`Act.check`).
     """
     act = acts.act_of(proposal.act)
@@ -154,8 +155,8 @@ def _the_other(proposal: Proposal, actor: User, error: IntegrityError) -> Approv
     open_one = ApprovalRequest.objects.filter(
         act=proposal.act, subject_ref=proposal.subject_ref, status__in=ApprovalRequest.OPEN
     ).first()
-    if open_one is None:
-        raise error
+    if open_one is None:  # it was there a moment ago, and is over by now
+        raise Busy from error
     raise AlreadyOpen(ref=open_one.ref) from error
 
 

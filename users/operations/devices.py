@@ -4,12 +4,11 @@ import secrets
 from datetime import datetime
 
 from django.conf import settings
-from django.contrib.auth.hashers import make_password
 from django_otp.models import Device
 
 from trading.lib.errors import Forbidden
 from trading.lib.operations import operation
-from users import audit
+from users import audit, recovery
 from users.encryption import encrypt
 from users.errors import (
     AlreadyEnrolled,
@@ -47,6 +46,12 @@ def new_totp_device(*, user: User, key: bytes, now: datetime) -> TotpDevice:
     )
     audit.record("device.enrolment_started", actor=user, subject=user, at=now)
     return device
+
+
+def remove_devices(user: User) -> None:
+    """Take every second factor of a user away. Assumes the transaction that executed `device.reset`."""
+    TotpDevice.objects.filter(user=user).delete()
+    RecoveryDevice.objects.filter(user=user).delete()
 
 
 @operation
@@ -89,8 +94,8 @@ def new_recovery_codes(user: User) -> list[str]:
     """Ten codes in the place of what the user has. Assumes a transaction."""
     sheet, _created = RecoveryDevice.objects.get_or_create(user=user, defaults={"name": "recovery codes"})
     sheet.codes.all().delete()
-    codes = [f"{secrets.token_hex(3)}-{secrets.token_hex(3)}" for _ in range(RECOVERY_CODES)]
-    RecoveryCode.objects.bulk_create(RecoveryCode(device=sheet, hashed=make_password(code)) for code in codes)
+    codes = [recovery.new() for _ in range(RECOVERY_CODES)]
+    RecoveryCode.objects.bulk_create(RecoveryCode(device=sheet, hashed=recovery.hashed(code)) for code in codes)
     return codes
 
 
@@ -131,7 +136,7 @@ def use_recovery_code(*, user: User, code: str, now: datetime) -> Device:
     if sheet is None:
         raise NoDevice
     _refuse_throttled(sheet, now)
-    if not sheet.verify_token(code.strip().lower()):
+    if not sheet.verify_token(code.strip()):
         _count_wrong(device=sheet, user=user, now=now)
         raise WrongRecoveryCode
     sheet.throttle_reset()

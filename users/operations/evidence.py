@@ -1,5 +1,6 @@
 """Sealing the audit log, and noting who took a copy of it and what a verification found."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,13 @@ from users.models import AuditEvent, AuditSeal, User
 from users.verification.findings import Report
 
 FINDINGS_KEPT = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What a rotation is about."""
+
+    ref: str = "field-encryption"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,13 @@ def record_export(*, actor: User, form: str, filters: dict[str, str], last: int,
     after = {"format": form, "filters": filters, "up_to_event": last}
     change = audit.Change(after=after, capability="audit.own")
     return audit.record("audit.exported", actor=actor, subject=AuditLog(), at=now, change=change)
+
+
+@operation
+def record_rotation(*, renewed: int, unreadable: Sequence[str], now: datetime) -> AuditEvent:
+    """Note that fields were encrypted anew: how many, and which could not be read."""
+    after = {"renewed": renewed, "unreadable": list(unreadable[:FINDINGS_KEPT])}
+    return audit.record("secrets.rotated", actor=None, subject=Secrets(), at=now, change=audit.Change(after=after))
 
 
 @operation

@@ -1,6 +1,7 @@
 """The acts on people that two decide: letting in and out, roles, Telegram accounts, the policies themselves."""
 
 from users import acts
+from users.own_acts.devices import ResetDevices
 from users.own_acts.keys import IssueKey
 from users.own_acts.moves import ApproveUser, ReactivateUser, RejectUser, ReopenUser
 from users.own_acts.passwords import ResetPassword
@@ -18,6 +19,7 @@ ACTS: tuple[type[acts.Act], ...] = (
     IssueKey,
     RelinkTelegram,
     ResetPassword,
+    ResetDevices,
     WidenScope,
     ChangePolicy,
 )

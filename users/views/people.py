@@ -38,7 +38,7 @@ ACTS: dict[str, tuple[str, ...]] = {
     User.Status.PENDING: ("user.approve", "user.reject"),
     User.Status.REJECTED: ("user.reopen",),
     User.Status.SUSPENDED: ("user.reactivate",),
-    User.Status.ACTIVE: ("role.grant", "scope.widen", "key.issue", "telegram.relink", "password.reset"),
+    User.Status.ACTIVE: ("role.grant", "scope.widen", "key.issue", "telegram.relink", "password.reset", "device.reset"),
 }
 
 type Roles = list[Role]
@@ -251,6 +251,7 @@ def _offered(detail: Detail, actor: User) -> list[str]:
     senseless |= set() if scopes_for(detail.user) else {"key.issue"}
     senseless |= set() if detail.user.is_staff else {"password.reset"}
     senseless |= set() if detail.user.is_scoped else {"scope.widen"}
+    senseless |= set() if detail.totp else {"device.reset"}
     return [name for name in names if name in may and name not in senseless]
 
 
