@@ -1,0 +1,77 @@
+"""The interface does what its description says, whatever is sent, whoever sends it: no crash, no unknown answer."""
+
+from itertools import product
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given
+from hypothesis import settings as how
+from schemathesis import checks
+
+from tests import factories
+from tests.api.conftest import Desk
+from tests.users.keys import collected
+from trading.api import api
+from trading.lib import clock
+from trading.wsgi import application
+from users import operations
+from users.models import ApprovalDecision, Counterparty
+
+PROMISES = [
+    checks.not_a_server_error,
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+]
+PLAIN = {"Accept-Encoding": "identity"}  # the in-process transport unpacks nothing
+ROLES = ("ops", "approver", "admin", "auditor", "service", "stranger")
+CALLS = [(path, method) for path, methods in api.get_openapi_schema()["paths"].items() for method in methods]
+
+
+def credential_of(role: str, desk: Desk) -> dict[str, str]:
+    """What somebody of this role sends along."""
+    if role == "stranger":
+        return {}
+    if role == "service":
+        _key, bearer = collected(factories.user("service"), scopes=["audit.anchor"])
+    else:
+        known = {"ops": desk.olga, "approver": desk.amir}.get(role)
+        user = known.user if known else factories.user(role)
+        bearer = operations.issue_tokens(user=user, address=None, now=clock.now()).access
+    return {"Authorization": f"Bearer {bearer}"}
+
+
+@pytest.mark.parametrize(("path", "method"), CALLS, ids=lambda part: part.strip("/"))
+def test_every_call_answers_as_described(path: str, method: str, desk: Desk, settings: Any) -> None:
+    settings.API_RATE_TOKEN = settings.API_RATE_CALLER = settings.API_RATE_ADDRESS = 1_000_000
+    request, theirs = desk.proposed(), Counterparty.objects.get()
+    description = schemathesis.openapi.from_wsgi("/api/openapi.json", application)
+    call = description[path][method.upper()]
+    credentials = {role: credential_of(role, desk) for role in ROLES}
+    real = request.ref if "approvals" in path else desk.subject.ref
+    seen = set()
+
+    @how(
+        max_examples=10,
+        deadline=None,
+        phases=[Phase.explicit, Phase.generate],
+        suppress_health_check=list(HealthCheck),
+        derandomize=True,
+        database=None,
+    )
+    @given(case=call.as_strategy())
+    def every_role_sends(case: Any) -> None:
+        for (role, credential), ref in product(credentials.items(), ("", real)):
+            if ref and "ref" in case.path_parameters:
+                case.path_parameters["ref"] = ref
+            answer = case.call_and_validate(headers=PLAIN | credential, checks=PROMISES)
+            seen.add(answer.status_code)
+            if role in {"service", "stranger"}:
+                assert theirs.name not in answer.text
+                assert request.ref not in answer.text
+
+    every_role_sends()
+
+    assert "token" in path or not seen <= {401, 403}, "nobody was let in, so nothing was tried"
+    assert not ApprovalDecision.objects.filter(request=request).exists()
