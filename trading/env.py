@@ -1,5 +1,6 @@
 """Typed readers of the environment. A secret has no default: what is missing stops the start."""
 
+import re
 from pathlib import Path
 
 from cryptography.fernet import Fernet
@@ -11,6 +12,8 @@ env = FileAwareEnv()
 
 PRODUCTION, SANDBOX = "production", "sandbox"
 SHORTEST_SECRET = 32
+FEWEST_CHARACTERS = 12  # different ones; 32 random bytes in hexadecimal have about 14
+SAMPLE = re.compile(r"change.?me|insecure|example|sample|secret|password|replace|default|your[-_ ]", re.IGNORECASE)
 
 
 def text(name: str, default: str = "") -> str:
@@ -42,18 +45,28 @@ def words(name: str, default: str = "") -> list[str]:
 
 def secret(name: str) -> str:
     """
-    A secret of at least 32 bytes.
+    A secret of at least 32 bytes that nobody could have copied from a page.
 
-    :raises ImproperlyConfigured: missing or too short, in one sentence that says what to do.
+    :raises ImproperlyConfigured: missing, too short or a sample, in one sentence that says what to do.
     """
     value = text(name)
-    if len(value.encode()) < SHORTEST_SECRET:
-        fault = "is missing" if not value else f"has fewer than {SHORTEST_SECRET} bytes"
+    if fault := _fault_of(value):
         raise ImproperlyConfigured(
             f"{name} {fault}: set it to a random value, e.g. the output of `openssl rand -base64 48`, "
             f"or let `make run` make a private one."
         )
     return value
+
+
+def _fault_of(value: str) -> str:
+    """What is wrong with a secret; nothing if it may be one."""
+    if not value:
+        return "is missing"
+    if len(value.encode()) < SHORTEST_SECRET:
+        return f"has fewer than {SHORTEST_SECRET} bytes"
+    if len(set(value)) < FEWEST_CHARACTERS or SAMPLE.search(value):
+        return "looks like a sample, which everybody knows"
+    return ""
 
 
 def fernet_keys(name: str) -> list[str]:
