@@ -19,7 +19,7 @@ _STOPS = frozenset({"flag.off", "user.suspend", "role.revoke", "key.revoke", "te
 CAPABILITIES: dict[str, frozenset[str]] = {
     Role.TRADER: frozenset({"rfq.request", "rfq.accept", "settlement.own"}),
     Role.LP: frozenset({"rfq.quote", "settlement.own"}),
-    Role.OPS: _ROOMS | _STOPS | {"audit.own", "onboarding.record", "telegram.link"},
+    Role.OPS: _ROOMS | _STOPS | {"audit.own", "onboarding.record", "telegram.link", "user.create"},
     Role.APPROVER: _ROOMS | _STOPS | {"policy.view", "audit.own", "scope.narrow"},
     Role.ADMIN: _ROOMS | _STOPS | {"policy.view", "scope.narrow"},
     Role.AUDITOR: _ROOMS | {"policy.view", "audit.own", "audit.view"},

@@ -12,6 +12,7 @@ from tests.browser.test_rooms import LOOKS
 from tests.browser.watch import Watcher
 from tests.console import scene
 from tests.console.codes import STEP, code
+from tests.users.keys import collected
 from users.models import ApprovalRequest, Role, User
 
 REASON = "Passport and registry extract were compared by me."
@@ -162,6 +163,8 @@ def test_rooms_of_dual_control_are_sound_in_every_look(
     olga: User = request.getfixturevalue("olga")
     newcomer = factories.newcomer("newcomer", of=factories.counterparty("client", "Pars Export Co."))
     asked = factories.propose("user.approve", newcomer.ref, by=olga, roles=["trader"])
+    leo = factories.user("lp", username="leo")
+    key, _text = collected(leo)
     mine = scene.person("ada", Role.ADMIN, Role.OPS, Role.AUDITOR, language=user.language)
     page = sign_in(opened(**LOOKS[look]), user, server)
     watch = Watcher(page)
@@ -175,8 +178,12 @@ def test_rooms_of_dual_control_are_sound_in_every_look(
     for room in (
         f"/approvals/{done.ref}/?tab=decided",
         "/users/",
+        "/users/new/",
         f"/users/{newcomer.ref}/?act=user.approve",
         f"/users/{olga.ref}/?act=role.grant",
+        f"/users/{olga.ref}/scope/",
+        f"/users/{leo.ref}/?act=key.issue",
+        f"/users/{leo.ref}/keys/{key.ref}/revocation/",
         "/counterparties/",
         f"/counterparties/{newcomer.counterparty.ref}/",
         "/policies/user.approve/",

@@ -3,6 +3,7 @@
 from users.forms.base import CodeForm, ConsoleForm, PasswordForm, RecoveryForm, TokenForm
 from users.forms.deciding import DecisionForm, ReasonForm, RevocationForm
 from users.forms.keys import IssueKeyForm
+from users.forms.newcomer import NewcomerForm
 from users.forms.onboarding import CheckForm
 from users.forms.profile import ChangePasswordForm, NewPasswordForm, PreferencesForm, RenewCodesForm
 from users.forms.proposing import (
@@ -25,6 +26,7 @@ __all__ = [
     "IssueKeyForm",
     "NarrowScopeForm",
     "NewPasswordForm",
+    "NewcomerForm",
     "PasswordForm",
     "PolicyForm",
     "PreferencesForm",

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.password_validation import validate_password
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
 
+from trading.lib.errors import Conflict
 from trading.lib.operations import operation
 from users import audit, capabilities
 from users.errors import NotHeld
@@ -12,12 +15,24 @@ from users.models import Counterparty, Person, Role, RoleGrant, User
 from users.operations.scopes import require_served
 
 
+class NameTaken(Conflict):
+    """There is a login of that name."""
+
+    code = "name_taken"
+    text = _("{username} is taken. Choose another username.")
+
+
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """Who is to get a login."""
+    """
+    Who is to get a login.
+
+    :param person: whose login it is, when that person has one already; else a new person of this full name.
+    """
 
     username: str
     full_name: str
+    person: Person | None = None
     counterparty: Counterparty | None = None
     language: str = "en"
     time_zone: str = "UTC"
@@ -37,10 +52,18 @@ def create_counterparty(*, name: str, kind: str, actor: User | None, now: dateti
 @operation
 def create_user(*, new: NewUser, actor: User | None, now: datetime) -> User:
     """
-    A pending login for a new person (or a service). It can do nothing until it is active.
+    A pending login of a person (or a service). It can do nothing until it is active.
 
+    :raises MissingCapability: the actor lacks `user.create`.
+    :raises NotFound: it would be of a counterparty the actor does not serve.
+    :raises NameTaken: there is a login of that name.
     :raises django.core.exceptions.ValidationError: the password is too weak.
     """
+    if actor is not None:
+        capabilities.require(actor, "user.create")
+    require_served(actor, new.counterparty.pk if new.counterparty else None)
+    if User.objects.filter(username=new.username).exists():
+        raise NameTaken(username=new.username)
     user = User(username=new.username, kind=new.kind, counterparty=new.counterparty)
     user.language, user.time_zone = new.language, new.time_zone
     if new.password:
@@ -49,9 +72,16 @@ def create_user(*, new: NewUser, actor: User | None, now: datetime) -> User:
     else:
         user.set_unusable_password()
     if new.kind == User.Kind.HUMAN:
-        user.person = Person.objects.create(full_name=new.full_name)
-    user.save(force_insert=True)
-    change = audit.Change(after={"username": new.username, "status": user.status})
+        user.person = new.person or Person.objects.create(full_name=new.full_name)
+    try:
+        with transaction.atomic():
+            user.save(force_insert=True)
+    except IntegrityError as error:
+        if "users_user_username_key" not in str(error):
+            raise
+        raise NameTaken(username=new.username) from error
+    after = {"username": new.username, "status": user.status, "person": user.person.ref if user.person else None}
+    change = audit.Change(after=after, capability="user.create" if actor else "")
     audit.record("user.created", actor=actor, subject=user, at=now, change=change)
     return user
 

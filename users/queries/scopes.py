@@ -44,6 +44,11 @@ def not_serving(users: Iterable[User], counterparty_id: int | None) -> set[int]:
     return scoped - set(live.values_list("user", flat=True))
 
 
+def counterparties_of(reader: User) -> list[Counterparty]:
+    """The counterparties the reader serves, by name. One query."""
+    return list(Counterparty.objects.filter(within(reader, "pk")).order_by("name"))
+
+
 def served(user: User) -> list[Counterparty]:
     """The counterparties a scoped login serves, by name. One query."""
     live = ScopeGrant.objects.filter(user=user, ended_at=None).values("counterparty")

@@ -59,6 +59,7 @@ def users(request: HttpRequest) -> HttpResponse:
         "room": "users",
         "page": page,
         "criteria": criteria,
+        "may_create": capabilities.holds(access.actor(request), "user.create"),
         "tabs": _tabs(request, criteria),
         "older_url": http.url_with(request, before=page.older) if page.older else "",
         "newest_url": http.url_with(request, before=None) if criteria.before else "",
