@@ -100,6 +100,7 @@ def test_malformed_sign_ins_are_refused(db: None, body: object) -> None:
 
 def forged(family: TokenFamily, secret: str = "", algorithm: str = "HS256", **changes: Any) -> str:
     now = clock.now()
+    changes |= {"nbf": now + timedelta(hours=1)} if changes.get("nbf") == "in an hour" else {}
     claims = {
         "iss": django_settings.DESK_URL,
         "aud": tokens.AUDIENCE,
@@ -130,11 +131,11 @@ WRONG: list[dict[str, Any]] = [
     {"typ": "refresh"},
     {"sid": "TOK-NOBODYS"},
     {"sub": "USR-NOBODYS"},
-    {"nbf": clock.now() + timedelta(hours=1)},
+    {"nbf": "in an hour"},
 ]
 
 
-@pytest.mark.parametrize("changes", WRONG, ids=lambda changes: "-".join(map(str, changes.items()))[:40])
+@pytest.mark.parametrize("changes", WRONG, ids=str)
 def test_tokens_that_are_not_ours_are_refused(family: TokenFamily, changes: dict[str, Any]) -> None:
     assert get(forged(family)).status_code == 200
 

@@ -56,9 +56,9 @@ def test_a_secret_may_come_from_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert env.secret("JWT_SECRET") == value
 
 
-@pytest.mark.parametrize("keys", ["", "short", f"{Fernet.generate_key().decode()},not-a-key"])
+@pytest.mark.parametrize("keys", ["", "short", "{whole},not-a-key"])
 def test_encryption_keys_are_whole(monkeypatch: pytest.MonkeyPatch, keys: str) -> None:
-    monkeypatch.setenv("FIELD_ENCRYPTION_KEYS", keys)
+    monkeypatch.setenv("FIELD_ENCRYPTION_KEYS", keys.format(whole=Fernet.generate_key().decode()))
 
     with pytest.raises(ImproperlyConfigured, match="FIELD_ENCRYPTION_KEYS"):
         env.fernet_keys("FIELD_ENCRYPTION_KEYS")

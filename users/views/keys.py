@@ -12,7 +12,7 @@ from users import access, operations
 from users.access import console
 from users.forms import ReasonForm
 from users.queries import keys as queries
-from users.views.proposing import CONFLICT, INVALID
+from users.views.attempting import attempt
 
 REVOKE = "users/key_revocation.html"
 
@@ -40,22 +40,14 @@ def revocation(request: HttpRequest, ref: str, key: str) -> HttpResponse:
     """Ask for a reason, and end a key at once."""
     found = queries.of_login(ref, key)
     form = ReasonForm(request.POST if request.method == "POST" else None, scope="revoke-key")
-    status = 200
-    if form.is_bound:
-        status = INVALID
-        if form.is_valid():
-            try:
-                operations.revoke_key(
-                    key_ref=found.ref,
-                    actor=access.actor(request),
-                    reason=form.cleaned_data["reason"],
-                    now=clock.now(),
-                )
-            except Conflict as error:
-                form.add_error(None, error.sentence)
-                status = CONFLICT
-            else:
-                messages.success(request, _("%(key)s is revoked. It does not work any more.") % {"key": found.ref})
-                return redirect("users:user", ref)
+    status = attempt(
+        form,
+        lambda: operations.revoke_key(
+            key_ref=found.ref, actor=access.actor(request), reason=form.cleaned_data["reason"], now=clock.now()
+        ),
+    )
+    if status is None:
+        messages.success(request, _("%(key)s is revoked. It does not work any more.") % {"key": found.ref})
+        return redirect("users:user", ref)
     context = {"room": "users", "subject": found.user, "key": found, "form": form}
     return render(request, REVOKE, context, status=status)

@@ -10,7 +10,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from trading.lib import clock, http
-from trading.lib.errors import Conflict, DeskError, NotFound
+from trading.lib.errors import DeskError, NotFound
 from users import access, acts, capabilities, operations
 from users.access import console
 from users.acts import Line
@@ -32,7 +32,8 @@ from users.queries import approvals, events_about, keys, passwords, scopes
 from users.queries import people as queries
 from users.queries.people import Criteria, Detail
 from users.views import onboarding, proposing
-from users.views.proposing import CONFLICT, INVALID
+from users.views.attempting import attempt
+from users.views.proposing import INVALID
 
 ACTS: dict[str, tuple[str, ...]] = {
     User.Status.PENDING: ("user.approve", "user.reject"),
@@ -172,17 +173,12 @@ def _stop(
     request: HttpRequest, detail: Detail, form: ReasonForm, act: Callable[[User], object], *, done: str, shown: str
 ) -> HttpResponse:
     """Do what one person may, or show the page again with what is wrong."""
-    status = INVALID
-    if form.is_valid():
-        try:
-            act(access.actor(request))
-        except (Conflict, NotFound) as error:
-            form.add_error(None, error.sentence)
-            status = CONFLICT
-        else:
-            messages.success(request, done)
-            return redirect("users:user", detail.user.ref)
-    fresh = queries.detail(detail.user.ref, reader=access.actor(request))
+    actor = access.actor(request)
+    status = attempt(form, lambda: act(actor))
+    if status is None:
+        messages.success(request, done)
+        return redirect("users:user", detail.user.ref)
+    fresh = queries.detail(detail.user.ref, reader=actor)
     return _show(request, fresh, stops={shown: form}, status=status)
 
 

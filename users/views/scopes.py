@@ -6,12 +6,11 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 
 from trading.lib import clock
-from trading.lib.errors import Conflict, Invalid
 from users import access, operations
 from users.access import console
 from users.forms import NarrowScopeForm
 from users.queries import people, scopes
-from users.views.proposing import CONFLICT, INVALID
+from users.views.attempting import attempt
 
 
 @console("scope.narrow")
@@ -20,20 +19,18 @@ def scope(request: HttpRequest, ref: str) -> HttpResponse:
     actor = access.actor(request)
     subject = people.detail(ref, reader=actor).user
     form = NarrowScopeForm(request.POST if request.method == "POST" else None, scope="scope")
-    status = 200
-    if form.is_bound:
-        status = INVALID
-        if form.is_valid():
-            cleaned = form.cleaned_data
-            try:
-                operations.narrow_scope(
-                    user=subject, keep=cleaned["keep"], actor=actor, reason=cleaned["reason"], now=clock.now()
-                )
-            except (Conflict, Invalid) as error:
-                form.add_error(None, error.sentence)
-                status = CONFLICT
-            else:
-                messages.success(request, _("%(user)s serves less from now on.") % {"user": subject.username})
-                return redirect("users:user", ref)
+    status = attempt(
+        form,
+        lambda: operations.narrow_scope(
+            user=subject,
+            keep=form.cleaned_data["keep"],
+            actor=actor,
+            reason=form.cleaned_data["reason"],
+            now=clock.now(),
+        ),
+    )
+    if status is None:
+        messages.success(request, _("%(user)s serves less from now on.") % {"user": subject.username})
+        return redirect("users:user", ref)
     context = {"room": "users", "subject": subject, "served": scopes.served(subject), "form": form}
     return render(request, "users/scope.html", context, status=status)

@@ -15,7 +15,7 @@ from users.errors import NotActive
 from users.forms import ReasonForm
 from users.models import User
 from users.queries import people
-from users.views.proposing import CONFLICT, INVALID
+from users.views.attempting import attempt
 
 
 @require_POST
@@ -42,18 +42,13 @@ def ending(request: HttpRequest, ref: str) -> HttpResponse:
     actor = access.actor(request)
     detail = people.detail(ref, reader=actor)
     form = ReasonForm(request.POST if request.method == "POST" else None, scope="telegram")
-    status = 200
-    if form.is_bound:
-        status = INVALID
-        if form.is_valid():
-            try:
-                operations.end_link(user=detail.user, actor=actor, reason=form.cleaned_data["reason"], now=clock.now())
-            except Conflict as error:
-                form.add_error(None, error.sentence)
-                status = CONFLICT
-            else:
-                messages.success(request, _("The Telegram account is cut off."))
-                return redirect("users:user", ref)
+    status = attempt(
+        form,
+        lambda: operations.end_link(user=detail.user, actor=actor, reason=form.cleaned_data["reason"], now=clock.now()),
+    )
+    if status is None:
+        messages.success(request, _("The Telegram account is cut off."))
+        return redirect("users:user", ref)
     context = {"room": "users", "subject": detail.user, "link": detail.link, "form": form}
     return render(request, "users/telegram_ending.html", context, status=status)
 
