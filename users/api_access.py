@@ -213,4 +213,5 @@ def _is_from(address: str | None, networks: list[str]) -> bool:
     if address is None:
         return False
     caller = ipaddress.ip_address(address)
+    caller = getattr(caller, "ipv4_mapped", None) or caller
     return any(caller in ipaddress.ip_network(network) for network in networks)

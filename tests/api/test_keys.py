@@ -101,6 +101,7 @@ def test_a_key_works_from_its_addresses_only(robot: User, settings: Any) -> None
 
     assert call(text, address="192.0.2.7").status_code == 200
     assert call(text, address="2001:db8::7").status_code == 200
+    assert call(text, address="::ffff:192.0.2.7").status_code == 200
     assert refusal(call(text, address="198.51.100.7")) == (403, "foreign_address")
     assert refusal(call(text, address="198.51.100.7", **lie)) == (403, "foreign_address")
     settings.TRUSTED_PROXIES = 1
