@@ -26,6 +26,8 @@ SETTLE_SECONDS = 30
 STOP_SECONDS = 60
 CODE_SECONDS = 30
 COMMAND = "/rfq buy 10000 EUR"
+SEAL_SECONDS, MOST_UNSEALED = 20, 60
+UNSEALED = re.compile(r"^desk_audit_unsealed ([0-9.e+]+)$", re.MULTILINE)
 RFQ_REF = re.compile(r"RFQ-[A-Z2-9]{4,8}")
 SETTLEMENT_REF = re.compile(r"STL-[A-Z2-9]{4,12}")
 
@@ -73,6 +75,7 @@ class Smoke:
             self.step("sign in with password and one-time code", self.sign_in)
             self.step(f"tara: {COMMAND}, quotes, Accept, Confirm, receipt", self.trade)
             self.step("the settled trade is in the console", self.see_settlement)
+            self.step("sealing keeps up with the market", self.see_sealed)
         finally:
             if self.started:
                 self.step("the desk stops", self.close_desk)
@@ -178,6 +181,20 @@ class Smoke:
         for wanted in ("settlement.settled", "EUR"):
             _require(wanted in page.text, f"/settlements/{ref}/ does not show {wanted}")
         return f"({ref})"
+
+    def see_sealed(self) -> str:
+        """Fewer audit events wait for their seal than the market makes in half a minute, seed included."""
+        limit = time.monotonic() + SEAL_SECONDS
+        while (waiting := self._unsealed()) > MOST_UNSEALED:
+            _require(time.monotonic() < limit, f"{waiting} audit events are still in no seal")
+            time.sleep(0.5)
+        return f"({waiting} unsealed)"
+
+    def _unsealed(self) -> int:
+        found = UNSEALED.search(self.browser.get("/metrics").text)
+        if found is None:
+            raise SmokeError("/metrics does not say desk_audit_unsealed")
+        return int(float(found[1]))
 
     def see_no_secrets(self) -> str:
         """Neither those of the environment nor those of this session stand in a program's log."""
