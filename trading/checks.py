@@ -11,6 +11,7 @@ def register() -> None:
     """Make Django run them."""
     checks.register(two_roles, checks.Tags.security, deploy=True)
     checks.register(telegram, checks.Tags.security, deploy=True)
+    checks.register(passkey_roles, checks.Tags.security)
 
 
 def two_roles(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
@@ -29,3 +30,14 @@ def telegram(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
         return []
     hint = "Get one from @BotFather and set TELEGRAM_BOT_TOKEN."
     return [checks.Warning("TELEGRAM_BOT_TOKEN is not set: nobody can trade", hint=hint, id="desk.W001")]
+
+
+def passkey_roles(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
+    """A role misspelt in PASSKEY_ROLES would need no passkey."""
+    from users.models import Role  # noqa: PLC0415 - models must be loaded first
+
+    unknown = [role for role in settings.PASSKEY_ROLES if role not in Role.values]
+    if not unknown:
+        return []
+    text = f"PASSKEY_ROLES names roles that do not exist: {', '.join(unknown)}"
+    return [checks.Error(text, hint=f"Use {', '.join(Role.values)}.", id="desk.E002")]

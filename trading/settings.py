@@ -1,6 +1,7 @@
 """The one settings file. Everything that differs between machines comes from the environment."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.utils.csp import CSP
 
@@ -32,6 +33,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "django_otp",
+    "django_otp_webauthn",
     "django_htmx",
     "django_prometheus",
     "django_structlog",
@@ -109,6 +111,17 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
 OTP_TOTP_ISSUER = "USDT desk"
+PASSKEY_ROLES = env.words("PASSKEY_ROLES")  # who holds one of these decides with a passkey only
+
+# Passkeys belong to a name: https, or localhost. At a bare address there are none.
+PASSKEY_HOST = urlsplit(DESK_URL).hostname or "localhost"
+PASSKEY_ORIGIN = DESK_URL if DESK_URL.startswith(("https://", "http://localhost")) else "https://" + PASSKEY_HOST
+OTP_WEBAUTHN_RP_ID = PASSKEY_HOST
+OTP_WEBAUTHN_RP_NAME = OTP_TOTP_ISSUER
+OTP_WEBAUTHN_ALLOWED_ORIGINS = [PASSKEY_ORIGIN]
+OTP_WEBAUTHN_ALLOW_PASSWORDLESS_LOGIN = False
+OTP_WEBAUTHN_CREDENTIAL_MODEL = "users.Passkey"
+OTP_WEBAUTHN_ATTESTATION_MODEL = "users.PasskeyAttestation"
 
 # --- web ------------------------------------------------------------------------------------
 

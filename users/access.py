@@ -22,17 +22,20 @@ from trading.lib import browsers, clock, http
 from users import capabilities
 from users.models import User
 from users.models.sessions import IDLE, LONGEST, hashed
+from users.queries import passkeys
 from users.sessions import ADDRESS, BEGAN, BROWSER, SEEN
 
+PASSKEYS = "passkeys"
 WRITTEN_EVERY = timedelta(minutes=1)
 
 type View[**P] = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 
-def console[**P](capability: str) -> Callable[[View[P]], View[P]]:
+def console[**P](capability: str, *, before_passkey: bool = False) -> Callable[[View[P]], View[P]]:
     """
     Let a view be reached only by verified people of the desk who have the capability.
 
+    :param before_passkey: open, too, to whoever has to add a passkey first (`PASSKEY_ROLES`).
     :raises MissingCapability: signed in, but no role of theirs allows it.
     """
 
@@ -42,6 +45,8 @@ def console[**P](capability: str) -> Callable[[View[P]], View[P]]:
             user = let_in(request)
             if user is None:
                 return seal_off(turn_away(request))
+            if not before_passkey and passkeys.lacks_one(user):
+                return seal_off(_to_passkeys(request))
             capabilities.require(user, capability)
             return seal_off(view(request, *args, **kwargs))
 
@@ -49,6 +54,11 @@ def console[**P](capability: str) -> Callable[[View[P]], View[P]]:
         return guarded
 
     return decorate
+
+
+def note_passkeys(request: HttpRequest, user: User) -> None:
+    """Remember in the session whether pages offer "Use a passkey" beside the one-time code."""
+    request.session[PASSKEYS] = passkeys.has_any(user)
 
 
 def renew_key(request: HttpRequest) -> None:
@@ -97,6 +107,12 @@ def turn_away(request: HttpRequest) -> HttpResponse:
     if request.method == "GET":
         return http.redirect_script(sign_in)
     return HttpResponse(status=401)
+
+
+def _to_passkeys(request: HttpRequest) -> HttpResponse:
+    """Send somebody whose role needs a passkey, and who has none, to where one is added."""
+    there = reverse("users:passkeys")
+    return http.redirect_script(there) if http.wants_fragment(request) else redirect(there)
 
 
 def let_in(request: HttpRequest) -> User | None:

@@ -55,6 +55,13 @@ class NoDevice(NotFound):
     text = _("You have no authenticator app yet. Set one up first.")
 
 
+class PasskeyNeeded(Forbidden):
+    """A role of the user needs a passkey here; a one-time code does not do."""
+
+    code = "passkey_needed"
+    text = _("Your role takes a passkey here. Use one of yours, or add one in your profile.")
+
+
 class WrongRecoveryCode(Invalid):
     """No unused recovery code matches."""
 

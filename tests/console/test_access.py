@@ -14,7 +14,17 @@ from users.models import Role, User
 from users.models.sessions import IDLE, LONGEST
 from users.sessions import BEGAN, SEEN
 
-OPEN_TO_ALL = {"sign-in", "otp", "recovery", "enrolment", "new-password", "sign-out", "language", "favicon"}
+OPEN_TO_ALL = {
+    "sign-in",
+    "sign-in-passkey",
+    "otp",
+    "recovery",
+    "enrolment",
+    "new-password",
+    "sign-out",
+    "language",
+    "favicon",
+}
 OWN_DOOR = (
     "health",
     "metrics",

@@ -1,10 +1,11 @@
 """What people fill in at the console."""
 
-from users.forms.base import CodeForm, ConsoleForm, PasswordForm, RecoveryForm, TokenForm
+from users.forms.base import CodeForm, ConsoleForm, PasswordForm, ProofForm, RecoveryForm, SecondFactorForm, TokenForm
 from users.forms.deciding import DecisionForm, ReasonForm, RevocationForm
 from users.forms.keys import IssueKeyForm
 from users.forms.newcomer import NewcomerForm
 from users.forms.onboarding import CheckForm
+from users.forms.passkeys import AddPasskeyForm, NewPasskeyForm, RemovePasskeyForm, RenamePasskeyForm
 from users.forms.profile import ChangePasswordForm, NewPasswordForm, PreferencesForm, RenewCodesForm
 from users.forms.proposing import (
     ApproveUserForm,
@@ -16,6 +17,7 @@ from users.forms.proposing import (
 from users.forms.scopes import NarrowScopeForm, WidenScopeForm
 
 __all__ = [
+    "AddPasskeyForm",
     "ApproveUserForm",
     "ChangePasswordForm",
     "CheckForm",
@@ -25,17 +27,22 @@ __all__ = [
     "GrantRoleForm",
     "IssueKeyForm",
     "NarrowScopeForm",
+    "NewPasskeyForm",
     "NewPasswordForm",
     "NewcomerForm",
     "PasswordForm",
     "PolicyForm",
     "PreferencesForm",
+    "ProofForm",
     "ProposalForm",
     "ReasonForm",
     "RecoveryForm",
     "RelinkForm",
+    "RemovePasskeyForm",
+    "RenamePasskeyForm",
     "RenewCodesForm",
     "RevocationForm",
+    "SecondFactorForm",
     "TokenForm",
     "WidenScopeForm",
 ]

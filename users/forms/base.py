@@ -67,8 +67,45 @@ class CodeForm(ConsoleForm):
         return token
 
 
+class SecretHidden(forms.HiddenInput):
+    """A hidden input that never repeats what was put into it."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:  # noqa: ARG002 - Django's signature
+        """Leave the value out."""
+        return super().get_context(name, "", attrs)
+
+
+class ProofForm(CodeForm):
+    """
+    A form that takes a one-time code or, where the page's script asked for one, a passkey's answer.
+
+    What the answer was asked for is the view's to say (`scope` of the operation).
+    """
+
+    passkey = forms.CharField(max_length=16_384, required=False, widget=SecretHidden)
+
+    def __init__(self, data: QueryDict | None = None, *, scope: str = "") -> None:
+        super().__init__(data, scope=scope)
+        if data is not None and data.get("passkey"):
+            self.fields["otp_token"].required = False
+
+    def clean_otp_token(self) -> str:
+        """No code is needed beside a passkey's answer."""
+        if not self.fields["otp_token"].required:
+            return ""
+        return super().clean_otp_token()
+
+
+class SecondFactorForm(ProofForm):
+    """The second factor at the sign-in: a code, or a passkey."""
+
+    def __init__(self, data: QueryDict | None = None) -> None:
+        super().__init__(data)
+        self.fields["otp_token"].widget.attrs["autofocus"] = True
+
+
 class TokenForm(CodeForm):
-    """The second factor at the sign-in."""
+    """The first code of a new authenticator app."""
 
     def __init__(self, data: QueryDict | None = None) -> None:
         super().__init__(data)

@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from users import policies
-from users.forms.base import CodeForm, ConsoleForm
+from users.forms.base import ConsoleForm, ProofForm
 from users.models import ApprovalDecision, ApprovalRequest, Role
 
 
@@ -53,7 +53,7 @@ class RevocationForm(ReasonForm):
         self.fields["role"].choices = [(role, Role(role).label) for role in held]  # type: ignore[attr-defined]
 
 
-class DecisionForm(CodeForm):
+class DecisionForm(ProofForm):
     """The second person's verdict; the button pressed says which."""
 
     reason = ReasonField()

@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from trading.lib.ids import new_ref
-from users.forms.base import DIGITS, CodeForm
+from users.forms.base import DIGITS, ProofForm
 from users.forms.deciding import ReasonField
 from users.models import ApprovalPolicy, Role, User
 from users.models.roles import DECIDING_ROLES, PROPOSING_ROLES
@@ -19,7 +19,7 @@ MINUTE = 60
 DAYS_AT_MOST = 7
 
 
-class ProposalForm(CodeForm):
+class ProposalForm(ProofForm):
     """
     What every proposal has: a reason, who is asked to decide, a one-time code, and a key that makes it one.
 

@@ -5,6 +5,7 @@ from users.models.audit import AuditEvent, AuditSeal
 from users.models.devices import RecoveryCode, RecoveryDevice, TotpDevice
 from users.models.keys import ApiKey
 from users.models.onboarding import OnboardingCheck
+from users.models.passkeys import Passkey, PasskeyAttestation, PasskeyChallenge
 from users.models.passwords import PasswordReset
 from users.models.people import Counterparty, Person, User
 from users.models.roles import Role, RoleGrant
@@ -26,6 +27,9 @@ __all__ = [
     "Counterparty",
     "LinkToken",
     "OnboardingCheck",
+    "Passkey",
+    "PasskeyAttestation",
+    "PasskeyChallenge",
     "PasswordReset",
     "Person",
     "RecoveryCode",

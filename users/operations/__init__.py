@@ -22,6 +22,15 @@ from users.operations.devices import (
 from users.operations.evidence import record_export, record_rotation, record_verification, seal_audit
 from users.operations.keys import collect_key, note_use, revoke_key
 from users.operations.onboarding import Look, record_checks
+from users.operations.passkeys import (
+    add_passkey,
+    begin_passkey,
+    begin_proof,
+    prove_afresh,
+    remove_passkey,
+    rename_passkey,
+    step_up_by_passkey,
+)
 from users.operations.passwords import collect_reset, set_new_password
 from users.operations.people import (
     NewUser,
@@ -60,6 +69,9 @@ __all__ = [
     "Preferences",
     "Proposal",
     "Tokens",
+    "add_passkey",
+    "begin_passkey",
+    "begin_proof",
     "bootstrap",
     "change_password",
     "check_password",
@@ -86,12 +98,15 @@ __all__ = [
     "narrow_scope",
     "note_use",
     "propose",
+    "prove_afresh",
     "record_checks",
     "record_export",
     "record_rotation",
     "record_sign_in",
     "record_verification",
     "refresh_tokens",
+    "remove_passkey",
+    "rename_passkey",
     "renew_recovery_codes",
     "require_decidable",
     "require_decider",
@@ -106,6 +121,7 @@ __all__ = [
     "set_preferences",
     "start_enrolment",
     "step_up",
+    "step_up_by_passkey",
     "step_up_in_sandbox",
     "subject_counterparty",
     "subject_person",

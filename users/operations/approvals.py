@@ -178,6 +178,7 @@ def decide(
     :raises OwnProposal: the actor's person proposed it.
     :raises AboutYourself: it is about the actor's person.
     :raises MayNotDecide: no role for it, or the role came later than the request.
+    :raises PasskeyNeeded: a role of the actor decides with a passkey only, and the step-up was a code.
     :raises StaleProof: the step-up is old, was used, or is for something else.
     :raises ProposerGone: the proposer may not propose it any more.
     """
@@ -209,6 +210,7 @@ def _decide(
     if bytes(request.digest) != digest:
         raise StaleDigest(**about(request))
     rules.require_unsaid(request, actor)
+    rules.require_strong(proof, actor)
     with rules.as_the_database_says(request):
         ApprovalDecision.objects.create(
             request=request,

@@ -13,12 +13,14 @@ from users.encryption import encrypt
 from users.errors import (
     AlreadyEnrolled,
     NoDevice,
+    PasskeyNeeded,
     ReusedCode,
     TooManyCodes,
     WrongCode,
     WrongRecoveryCode,
 )
-from users.models import RecoveryCode, RecoveryDevice, StepUp, TotpDevice, User
+from users.models import Passkey, PasskeyChallenge, RecoveryCode, RecoveryDevice, StepUp, TotpDevice, User
+from users.queries import passkeys
 
 RECOVERY_CODES = 10
 SECRET_BYTES = 20
@@ -50,6 +52,8 @@ def new_totp_device(*, user: User, key: bytes, now: datetime) -> TotpDevice:
 
 def remove_devices(user: User) -> None:
     """Take every second factor of a user away. Assumes the transaction that executed `device.reset`."""
+    PasskeyChallenge.objects.filter(user=user).delete()
+    Passkey.objects.filter(user=user).delete()
     TotpDevice.objects.filter(user=user).delete()
     RecoveryDevice.objects.filter(user=user).delete()
 
@@ -170,13 +174,16 @@ def step_up(*, user: User, token: str, digest: bytes, now: datetime) -> StepUp:
     """
     Prove afresh who one is, for one decision on this digest, with a one-time code.
 
+    :raises PasskeyNeeded: a role of the user decides with a passkey only.
     :raises NoDevice: no authenticator app is confirmed.
     :raises TooManyCodes: wrong too often in a row.
     :raises ReusedCode: right, but used before.
     :raises WrongCode: not right.
     """
+    if passkeys.is_bound(user):
+        raise PasskeyNeeded
     verify_otp(user=user, token=token, now=now)
-    return _record_step_up(user=user, method=StepUp.Method.TOTP, digest=digest, now=now)
+    return record_step_up(user=user, method=StepUp.Method.TOTP, digest=digest, now=now)
 
 
 def step_up_in_sandbox(*, user: User, digest: bytes, now: datetime) -> StepUp:
@@ -187,9 +194,10 @@ def step_up_in_sandbox(*, user: User, digest: bytes, now: datetime) -> StepUp:
     """
     if not settings.IS_SANDBOX:
         raise Forbidden
-    return _record_step_up(user=user, method=StepUp.Method.SANDBOX, digest=digest, now=now)
+    return record_step_up(user=user, method=StepUp.Method.SANDBOX, digest=digest, now=now)
 
 
 @operation
-def _record_step_up(*, user: User, method: str, digest: bytes, now: datetime) -> StepUp:
+def record_step_up(*, user: User, method: str, digest: bytes, now: datetime) -> StepUp:
+    """The proof's row: evidence of how it was proved, and for what."""
     return StepUp.objects.create(user=user, method=method, digest=digest, verified_at=now)

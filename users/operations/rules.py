@@ -22,6 +22,7 @@ from users.errors import (
     MayNotPropose,
     NobodyNamed,
     OwnProposal,
+    PasskeyNeeded,
     PolicyChanged,
     ProposerGone,
     QuorumUnreachable,
@@ -31,9 +32,18 @@ from users.errors import (
     Superseded,
     about,
 )
-from users.models import ApprovalDecision, ApprovalPolicy, ApprovalRequest, Counterparty, Person, RoleGrant, User
+from users.models import (
+    ApprovalDecision,
+    ApprovalPolicy,
+    ApprovalRequest,
+    Counterparty,
+    Person,
+    RoleGrant,
+    StepUp,
+    User,
+)
 from users.operations.scopes import require_served
-from users.queries import scopes
+from users.queries import passkeys, scopes
 
 Status, Verdict = ApprovalRequest.Status, ApprovalDecision.Verdict
 
@@ -242,6 +252,16 @@ def require_decider(request: ApprovalRequest, actor: User) -> None:
     is_active_person = actor.status == User.Status.ACTIVE and actor.kind == User.Kind.HUMAN
     if not is_active_person or roles - set(held):
         raise MayNotDecide
+
+
+def require_strong(proof: StepUp, actor: User) -> None:
+    """
+    Refuse a one-time code where the desk's policy wants a passkey (`PASSKEY_ROLES`).
+
+    :raises PasskeyNeeded: a role of the actor decides with a passkey only.
+    """
+    if proof.method == StepUp.Method.TOTP and passkeys.is_bound(actor):
+        raise PasskeyNeeded
 
 
 def locked_people(request: ApprovalRequest, actor: User) -> dict[int, User]:

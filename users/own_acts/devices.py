@@ -13,7 +13,7 @@ from users.acts import Line, Payload
 from users.models import ApprovalRequest, User
 from users.operations import devices, sessions
 from users.own_acts.base import OnUser, WrongState
-from users.queries import people
+from users.queries import passkeys, people
 
 
 class NothingToReset(Conflict):
@@ -50,6 +50,8 @@ class ResetDevices(OnUser):
         """What goes."""
         found = people.devices(self.user(subject_ref))
         now = _("Authenticator app, %(left)s recovery codes") % {"left": found.recovery_codes}
+        if names := [passkey.name for passkey in passkeys.of_user(self.user(subject_ref))]:
+            now = _("%(others)s, passkeys: %(names)s") % {"others": now, "names": ", ".join(names)}
         return [Line(lazy("Second factors"), now, _("None: set up at the next sign-in"))]
 
     def execute(self, request: ApprovalRequest, *, now: datetime) -> str:

@@ -1,6 +1,7 @@
 """What waits for a second person: the list, one request in the panel beside it, the decision."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 
 from django.contrib import messages
@@ -20,7 +21,7 @@ from users.access import console
 from users.acts import Check, Line
 from users.errors import AlreadyDecided, StaleDigest
 from users.forms import DecisionForm
-from users.models import ApprovalDecision, ApprovalRequest, AuditEvent, User
+from users.models import ApprovalDecision, ApprovalRequest, AuditEvent, StepUp, User
 from users.queries import approvals as queries
 from users.queries import events_about
 from users.queries.approvals import Counts, Criteria, Detail, Page
@@ -76,7 +77,7 @@ def approval(request: HttpRequest, ref: str) -> HttpResponse:
     return _room(request, panel, ref=ref)
 
 
-@sensitive_post_parameters("otp_token")
+@sensitive_post_parameters("otp_token", "passkey")
 @require_POST
 @console("approval.view")
 def decision(request: HttpRequest, ref: str) -> HttpResponse:
@@ -92,7 +93,7 @@ def decision(request: HttpRequest, ref: str) -> HttpResponse:
         operations.require_decidable(request_ref=ref, digest=form.signed, actor=actor, now=now)
         if not form.is_valid():
             return answer(INVALID)
-        proof = operations.step_up(user=actor, token=form.cleaned_data["otp_token"], digest=form.signed, now=now)
+        proof = _prove(form, actor, now)
         decided = operations.decide(
             request_ref=ref,
             verdict=form.cleaned_data["verdict"],
@@ -111,6 +112,13 @@ def decision(request: HttpRequest, ref: str) -> HttpResponse:
     access.renew_key(request)
     _tell(request, decided, form.cleaned_data["verdict"])
     return redirect("users:approval", ref)
+
+
+def _prove(form: DecisionForm, actor: User, now: datetime) -> StepUp:
+    """Step up with what was given: a passkey's answer, or a one-time code."""
+    if answer := form.cleaned_data["passkey"]:
+        return operations.step_up_by_passkey(user=actor, answer=answer, digest=form.signed, now=now)
+    return operations.step_up(user=actor, token=form.cleaned_data["otp_token"], digest=form.signed, now=now)
 
 
 @require_POST

@@ -10,14 +10,16 @@ from django.utils.translation import gettext as _
 from trading.lib import clock
 from trading.lib.errors import Conflict, DeskError, Forbidden, NotFound
 from users import access, acts, operations
-from users.errors import NoDevice, ReusedCode, TooManyCodes, WrongCode
+from users.errors import NoDevice, PasskeyNeeded, ReusedCode, TooManyCodes, WrongCode
 from users.forms import CodeForm, ProposalForm
 from users.models import ApprovalRequest, User
 from users.operations import Proposal
+from users.operations.passkeys import ChallengeGone, NoPasskey, PasskeyCopied, PasskeyRefused
 from users.queries import approvals as queries
 
 INVALID, CONFLICT, THROTTLED = 422, 409, 429
-CODE_REFUSALS = (WrongCode, ReusedCode, TooManyCodes, NoDevice)
+PASSKEY_REFUSALS = (PasskeyNeeded, NoPasskey, PasskeyRefused, ChallengeGone, PasskeyCopied)
+CODE_REFUSALS = (WrongCode, ReusedCode, TooManyCodes, NoDevice, *PASSKEY_REFUSALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,10 @@ class Asked:
 
 
 def refuse_code(form: CodeForm, error: DeskError) -> int:
-    """Write what is wrong with the one-time code at its field; the answer is the page's status."""
+    """Write what is wrong with the one-time code at its field, or with the passkey; the answer is the page's status."""
+    if isinstance(error, PASSKEY_REFUSALS):
+        form.add_error(None, error.sentence)
+        return INVALID
     form.add_error("otp_token", _("One-time code: %(problem)s") % {"problem": error.sentence})
     return THROTTLED if isinstance(error, TooManyCodes) else INVALID
 
@@ -59,7 +64,13 @@ def propose(form: ProposalForm, *, act: str, subject_ref: str, actor: User) -> A
     try:
         operations.require_proposable(proposal=proposal, actor=actor)
         if not queries.is_known(actor, proposal.key):
-            operations.verify_otp(user=actor, token=cleaned["otp_token"], now=now)
+            operations.prove_afresh(
+                user=actor,
+                scope=f"propose:{proposal.key}",
+                token=cleaned["otp_token"],
+                answer=cleaned["passkey"],
+                now=now,
+            )
         return Asked(operations.propose(proposal=proposal, actor=actor, now=now))
     except CODE_REFUSALS as error:
         return Asked(None, refuse_code(form, error))

@@ -12,7 +12,7 @@ import segno
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate, login, logout
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -25,10 +25,11 @@ from django.views.decorators.http import require_http_methods, require_POST
 from trading.lib import clock
 from trading.lib.errors import DeskError
 from users import access, operations, queries
-from users.forms import ConsoleForm, PasswordForm, RecoveryForm, TokenForm
+from users.forms import ConsoleForm, PasswordForm, RecoveryForm, SecondFactorForm, TokenForm
 from users.models import User
+from users.operations.passkeys import SIGN_IN
 from users.operations.signing_in import LockedOut, WrongPassword
-from users.queries import people
+from users.queries import passkeys, people
 from users.sessions import ADDRESS, BROWSER
 
 NEXT = "sign_in_next"
@@ -92,18 +93,30 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 @_second_step
 @require_http_methods(["GET", "HEAD", "POST"])
 def one_time_code(request: HttpRequest, user: User) -> HttpResponse:
-    """Ask for a code of the authenticator."""
+    """Ask for a code of the authenticator, or a passkey."""
     if queries.confirmed_totp(user) is None:
         return redirect("users:enrolment")
-    form = TokenForm(request.POST if request.method == "POST" else None)
+    form = SecondFactorForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
+        token, answer = form.cleaned_data["otp_token"], form.cleaned_data["passkey"]
         try:
-            device = operations.verify_otp(user=user, token=form.cleaned_data["otp_token"], now=clock.now())
+            device = operations.prove_afresh(user=user, scope=SIGN_IN, token=token, answer=answer, now=clock.now())
         except DeskError as error:
-            form.add_error("otp_token", error.sentence)
+            form.add_error(None if answer else "otp_token", error.sentence)
         else:
             return _let_in(request, user, device)
-    return _show(request, "users/otp.html", form)
+    return _show(request, "users/otp.html", form, passkeys=passkeys.has_any(user), scope=SIGN_IN)
+
+
+@_second_step
+@require_POST
+def passkey_challenge(_request: HttpRequest, user: User) -> HttpResponse:
+    """
+    Give the page's script a challenge for one of the user's passkeys.
+
+    :raises NoPasskey: they have none.
+    """
+    return JsonResponse(operations.begin_proof(user=user, scope=SIGN_IN, now=clock.now()))
 
 
 @_second_step
@@ -190,6 +203,7 @@ def _let_in(request: HttpRequest, user: User, device: object) -> HttpResponse:
     request.session.cycle_key()
     django_otp.login(request, device)
     access.begin_session(request, now)
+    access.note_passkeys(request, user)
     operations.record_sign_in(
         user=user,
         method=type(device).__name__.lower(),
