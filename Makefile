@@ -6,6 +6,9 @@ BIN := .venv/bin
 WITH_ENV := $(PYTHON) -m trading.sandbox.localenv
 # The same, with the tests' PostgreSQL.
 WITH_DATABASE := $(PYTHON) -m trading.sandbox.postgres
+# What a sound installation sets; `check --deploy` must have nothing to say about it.
+AS_DEPLOYED := DESK_ENV=production DESK_URL=https://desk.example ALLOWED_HOSTS=desk.example BEHIND_PROXY=true \
+	TRUSTED_PROXIES=1 METRICS_TOKEN=of-the-lint-run-only AUDIT_ANCHOR_FILE=/mnt/worm/anchors
 PYTEST := $(PYTHON) -m pytest
 # How many processes share the whole suite; each has a PostgreSQL and a browser of its own.
 PROCESSES ?= 2
@@ -37,7 +40,7 @@ lint: setup ## ruff, templates, migrations, deploy settings, vendored files, she
 	$(BIN)/ruff format --check .
 	@git ls-files -z --cached --others --exclude-standard 'templates/*.html' 'trading/*.html' | xargs -0 -r $(BIN)/djade --target-version 6.1 --check
 	$(WITH_DATABASE) $(PYTHON) manage.py makemigrations --check --dry-run
-	DESK_ENV=production DESK_URL=https://desk.example ALLOWED_HOSTS=desk.example $(WITH_DATABASE) $(PYTHON) manage.py check --deploy --fail-level WARNING
+	$(AS_DEPLOYED) $(WITH_DATABASE) $(PYTHON) manage.py check --deploy --fail-level WARNING
 	$(PYTHON) bin/vendor
 	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck bin/bootstrap bin/browser bin/node .ci/run; \
 	else echo "shellcheck is not installed here: the shell scripts were not checked (apt-get install shellcheck)."; fi

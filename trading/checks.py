@@ -12,6 +12,9 @@ def register() -> None:
     checks.register(two_roles, checks.Tags.security, deploy=True)
     checks.register(telegram, checks.Tags.security, deploy=True)
     checks.register(passkey_roles, checks.Tags.security)
+    checks.register(https, checks.Tags.security, deploy=True)
+    checks.register(proxies, checks.Tags.security, deploy=True)
+    checks.register(anchors, checks.Tags.security, deploy=True)
 
 
 def two_roles(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
@@ -41,3 +44,40 @@ def passkey_roles(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
         return []
     text = f"PASSKEY_ROLES names roles that do not exist: {', '.join(unknown)}"
     return [checks.Error(text, hint=f"Use {', '.join(Role.values)}.", id="desk.E002")]
+
+
+def https(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
+    """Cookies, HSTS and redirects are strict only where the desk is reached by https."""
+    if settings.IS_HTTPS:
+        return []
+    text = f"DESK_URL is {settings.DESK_URL}: sessions would travel in clear"
+    return [checks.Error(text, hint="Set DESK_URL to the https address people open.", id="desk.E003")]
+
+
+def proxies(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
+    """Behind a proxy, its address must not be taken for everybody's, nor for the machine's own."""
+    if settings.SECURE_PROXY_SSL_HEADER is None:
+        if not settings.TRUSTED_PROXIES:
+            return []
+        text = "TRUSTED_PROXIES is set and BEHIND_PROXY is not: anybody may write their own address"
+        hint = "Set BEHIND_PROXY=true where a proxy of yours stands in front, else TRUSTED_PROXIES=0."
+        return [checks.Warning(text, hint=hint, id="desk.W002")]
+    found: list[checks.CheckMessage] = []
+    if not settings.TRUSTED_PROXIES:
+        text = "BEHIND_PROXY is set and TRUSTED_PROXIES is 0: everybody is one address to lock-outs and limits"
+        hint = "Set TRUSTED_PROXIES to the number of proxies of yours that add to X-Forwarded-For."
+        found.append(checks.Warning(text, hint=hint, id="desk.W003"))
+    if not settings.METRICS_TOKEN:
+        text = "BEHIND_PROXY is set and METRICS_TOKEN is not: nobody can read /metrics"
+        found.append(checks.Warning(text, hint="Set METRICS_TOKEN here and in Prometheus.", id="desk.W004"))
+    return found
+
+
+def anchors(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
+    """Without an anchor outside the database, its owner could write a new history."""
+    if settings.AUDIT_ANCHOR_FILE:
+        return []
+    hint = "Set AUDIT_ANCHOR_FILE to a file where the database's people cannot write (docs/audit.md)."
+    return [
+        checks.Warning("AUDIT_ANCHOR_FILE is not set: nothing proves the end of the log", hint=hint, id="desk.W005")
+    ]

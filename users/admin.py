@@ -36,6 +36,7 @@ from users.models import (
     StepUp,
     TelegramLink,
     TokenFamily,
+    TotpDevice,
     User,
 )
 
@@ -351,6 +352,17 @@ class ScopeGrantReview(Review):
     list_filter = ("granted_at", "ended_at")
     search_fields = ("=user__username", "counterparty__name")
     list_select_related = ("user", "counterparty")
+
+
+@admin.register(TotpDevice, site=site)
+class TotpDeviceReview(Review):
+    """Whose authenticator app was set up when, and used last; its secret is not shown."""
+
+    list_display = ("user", "name", "confirmed", "created_at", "last_used_at", "throttling_failure_count")
+    list_filter = ("confirmed", "created_at")
+    search_fields = ("=user__username",)
+    list_select_related = ("user",)
+    exclude = ("secret",)
 
 
 @admin.register(TokenFamily, site=site)

@@ -19,7 +19,7 @@ from tests.users.keys import issued
 from trading.lib import clock
 from users import operations
 from users.admin import site
-from users.models import ApprovalRequest, AuditEvent, RoleGrant, User
+from users.models import ApprovalRequest, AuditEvent, RoleGrant, TotpDevice, User
 from users.operations.signing_in import WrongPassword
 
 MODELS = sorted(model._meta.model_name or "" for model in site._registry)
@@ -97,7 +97,11 @@ def test_secrets_are_not_shown(auditor: Client, audrey: User) -> None:
     page = auditor.get(url("user", "change", audrey.pk)).content.decode()
 
     assert "password" not in page.lower()
-    assert "totp" not in " ".join(MODELS)
+    device = TotpDevice.objects.get(user=audrey)
+    page = auditor.get(url("totpdevice", "change", device.pk)).content.decode()
+    assert "secret" not in page.lower()
+    assert bytes(device.secret).decode() not in page
+    assert not {"recoverycode", "refreshtoken", "linktoken"} & set(MODELS)
 
 
 @pytest.mark.parametrize("model", MODELS)
