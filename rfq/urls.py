@@ -2,11 +2,11 @@
 
 from django.urls import path
 
-from rfq import views
+from rfq.views import rfqs
 
 app_name = "rfq"
 
 urlpatterns = [
-    path("rfqs/", views.blotter, name="list"),
-    path("rfqs/<str:ref>/", views.rfq, name="detail"),
+    path("rfqs/", rfqs.blotter, name="list"),
+    path("rfqs/<str:ref>/", rfqs.rfq, name="detail"),
 ]
