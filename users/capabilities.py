@@ -12,14 +12,16 @@ from trading.lib.errors import Forbidden
 from users.models import Counterparty, Role, RoleGrant, User
 from users.models.roles import STAFF_ROLES
 
-_ROOMS = frozenset({"console.view", "rfq.view", "settlement.view", "approval.view", "user.view", "flag.view"})
+_ROOMS = frozenset(
+    {"console.view", "rfq.view", "settlement.view", "dispute.view", "approval.view", "user.view", "flag.view"}
+)
 # They reduce risk: one person, at once.
 _STOPS = frozenset({"flag.off", "user.suspend", "role.revoke", "key.revoke", "telegram.end", "session.end"})
 
 CAPABILITIES: dict[str, frozenset[str]] = {
-    Role.TRADER: frozenset({"rfq.request", "rfq.accept", "settlement.own"}),
-    Role.LP: frozenset({"rfq.quote", "settlement.own"}),
-    Role.OPS: _ROOMS | _STOPS | {"audit.own", "onboarding.record", "telegram.link", "user.create"},
+    Role.TRADER: frozenset({"rfq.request", "rfq.accept", "settlement.own", "dispute.own"}),
+    Role.LP: frozenset({"rfq.quote", "settlement.own", "dispute.own"}),
+    Role.OPS: _ROOMS | _STOPS | {"audit.own", "dispute.handle", "onboarding.record", "telegram.link", "user.create"},
     Role.APPROVER: _ROOMS | _STOPS | {"policy.view", "audit.own", "scope.narrow"},
     Role.ADMIN: _ROOMS | _STOPS | {"policy.view", "scope.narrow"},
     Role.AUDITOR: _ROOMS | {"policy.view", "audit.own", "audit.view"},
@@ -58,6 +60,11 @@ def of(user: User) -> frozenset[str]:
         roles = RoleGrant.objects.filter(user=user, revoked_at=None).values_list("role", flat=True)
         user.known_capabilities = frozenset().union(*(CAPABILITIES[role] for role in roles))
     return user.known_capabilities
+
+
+def roles_with(capability: str) -> list[str]:
+    """The roles that give it."""
+    return [role for role, given in CAPABILITIES.items() if capability in given]
 
 
 def holds(user: User, capability: str) -> bool:

@@ -19,7 +19,7 @@ MODULES = (
     "settlement/acts.py",
     "settlement/forms.py",
     "users/models/*.py",
-    "rfq/operations/*.py",
+    "rfq/dispute_errors.py",
     "rfq/forms/*.py",
     "rfq/views/*.py",
     "rfq/models/*.py",

@@ -6,8 +6,8 @@ from decimal import Decimal
 from itertools import count
 
 from rfq import operations as rfq_operations
-from rfq.models import Fill, Pair, Quote, Rfq
-from rfq.operations import NewTerms, RfqRequest
+from rfq.models import Dispute, DisputeNote, Fill, Pair, Quote, Rfq
+from rfq.operations import Complaint, NewTerms, Remark, RfqRequest
 from settlement import autosettle
 from settlement import operations as settlement_operations
 from settlement.models import Asset, PayoutAddress, Wallet
@@ -239,3 +239,34 @@ def accept(quote: Quote, trader: User, *, key: str = "") -> Fill:
 def fill(market: Market, *, side: str = "buy", price: str = "0.92", to_balance: bool = False) -> Fill:
     """A trade: RFQ, quote, accept."""
     return accept(quote(rfq(market, side=side, to_balance=to_balance), market.leo, price), market.tara)
+
+
+def dispute(fill: Fill, *, by: User | None = None, party: Counterparty | None = None, **more: str) -> Dispute:
+    """The client's trader says that the price is wrong; or somebody else does, the desk in a party's name."""
+    actor = by or fill.accepted_by
+    words = {"kind": "price", "text": REASON, "key": unique("dispute"), "party_ref": party.ref if party else ""}
+    complaint = Complaint(fill_ref=fill.ref, **(words | more))
+    return rfq_operations.open_dispute(complaint=complaint, actor=actor, now=clock.now())
+
+
+def assigned(dispute: Dispute, to: User, *, by: User | None = None) -> Dispute:
+    """Given to one of the desk's people, by themselves or by somebody else."""
+    return rfq_operations.assign_dispute(dispute_ref=dispute.ref, to=to, actor=by or to, now=clock.now())
+
+
+def noted(dispute: Dispute, by: User, text: str = REASON, *, is_internal: bool = False, key: str = "") -> DisputeNote:
+    """Somebody adds a note."""
+    remark = Remark(text, key or unique("note"), is_internal)
+    return rfq_operations.add_note(dispute_ref=dispute.ref, remark=remark, actor=by, now=clock.now())
+
+
+def resolved(dispute: Dispute, by: User, outcome: str = "upheld", text: str = REASON) -> Dispute:
+    """Who handles it says what came of it."""
+    return rfq_operations.resolve_dispute(
+        dispute_ref=dispute.ref, outcome=outcome, text=text, actor=by, now=clock.now()
+    )
+
+
+def withdrawn(dispute: Dispute, by: User) -> Dispute:
+    """The party no longer disputes the trade."""
+    return rfq_operations.withdraw_dispute(dispute_ref=dispute.ref, actor=by, now=clock.now())
