@@ -16,8 +16,9 @@ from django.utils.translation import get_language
 from alerting import operations
 from alerting.inbox import Outgoing
 from alerting.models import LiveCard, OutboundMessage
-from rfq import cards
-from rfq.models import Fill, Quote, Rfq
+from rfq import cards, dispute_notices
+from rfq.models import Dispute, DisputeNote, Fill, Quote, Rfq
+from rfq.queries import disputes
 from settlement.models import Settlement, TransferAttempt
 from trading.lib.chat import message
 from users.models import AuditEvent, Counterparty, Role, TelegramLink, User
@@ -174,6 +175,63 @@ def _account_cut_off(routing: Routing) -> Iterator[OutboundMessage]:
         yield routing.text(Reader(user, cut_off), lambda _voice: message("telegram/cut_off.html", {"name": name}))
 
 
+def _dispute_opened(routing: Routing) -> Iterator[OutboundMessage]:
+    """Whoever can take it; the party, too, when the desk opened it in the party's name."""
+    dispute = _dispute(routing)
+    for reader in _but_the_actor(routing, readers(disputes.handlers(dispute.fill))):
+        yield routing.text(reader, lambda voice: dispute_notices.for_desk(dispute, voice))
+    if dispute.opened_by.counterparty_id is None:
+        for reader in _party(dispute):
+            yield routing.text(reader, lambda voice: dispute_notices.opened_for(dispute, voice))
+
+
+def _dispute_assigned(routing: Routing) -> Iterator[OutboundMessage]:
+    dispute = _dispute(routing)
+    for reader in _party(dispute):
+        yield routing.text(reader, lambda voice: dispute_notices.taken(dispute, voice))
+
+
+def _dispute_noted(routing: Routing) -> Iterator[OutboundMessage]:
+    """Nobody, of an internal note; else the party, and who handles it of what the party wrote."""
+    note = DisputeNote.objects.select_related("author").get(pk=routing.event.after["note"])
+    if note.is_internal:
+        return
+    dispute = _dispute(routing)
+    for reader in _but_the_actor(routing, _party(dispute)):
+        yield routing.text(reader, lambda voice: dispute_notices.noted(note, dispute, voice))
+    if note.author.counterparty_id is not None:
+        for reader in _handler(dispute):
+            yield routing.text(reader, lambda voice: dispute_notices.for_desk(dispute, voice, note=note))
+
+
+def _dispute_resolved(routing: Routing) -> Iterator[OutboundMessage]:
+    dispute = _dispute(routing)
+    for reader in _party(dispute):
+        yield routing.text(reader, lambda voice: dispute_notices.resolved(dispute, voice))
+
+
+def _dispute_withdrawn(routing: Routing) -> Iterator[OutboundMessage]:
+    dispute = _dispute(routing)
+    for reader in _handler(dispute):
+        yield routing.text(reader, lambda voice: dispute_notices.for_desk(dispute, voice))
+
+
+def _dispute(routing: Routing) -> Dispute:
+    return disputes.whole().get(ref=routing.event.subject_ref)
+
+
+def _party(dispute: Dispute) -> Iterator[Reader]:
+    return readers(User.objects.filter(counterparty=dispute.party))
+
+
+def _handler(dispute: Dispute) -> Iterator[Reader]:
+    return readers([dispute.assigned_to] if dispute.assigned_to else [])
+
+
+def _but_the_actor(routing: Routing, told: Iterable[Reader]) -> Iterator[Reader]:
+    return (reader for reader in told if reader.user.pk != routing.event.actor_id)
+
+
 def _fills() -> QuerySet[Fill]:
     related = ("rfq__pair__quote_asset", "rfq__destination", "quote__quoted_by", "accepted_by")
     return Fill.objects.select_related(*related, "settlement__destination")
@@ -190,6 +248,11 @@ ROUTES: dict[str, Route] = {
     "audit.broken": _evidence_broken,
     "telegram.ended": _account_cut_off,
     "telegram.linked": _account_cut_off,
+    "dispute.opened": _dispute_opened,
+    "dispute.assigned": _dispute_assigned,
+    "dispute.noted": _dispute_noted,
+    "dispute.resolved": _dispute_resolved,
+    "dispute.withdrawn": _dispute_withdrawn,
     "rfq.created": _rfq_created,
     "rfq.cancelled": _rfq_changed,
     "rfq.expired": _rfq_changed,

@@ -1,12 +1,19 @@
-"""Addresses of the RFQs."""
+"""Addresses of the RFQs and of the disputes about trades."""
 
 from django.urls import path
 
-from rfq.views import rfqs
+from rfq.views import disputes, rfqs
 
 app_name = "rfq"
 
 urlpatterns = [
     path("rfqs/", rfqs.blotter, name="list"),
     path("rfqs/<str:ref>/", rfqs.rfq, name="detail"),
+    path("disputes/", disputes.disputes, name="disputes"),
+    path("disputes/<str:ref>/", disputes.dispute, name="dispute"),
+    path("disputes/<str:ref>/assignment/", disputes.assignment, name="dispute-assignment"),
+    path("disputes/<str:ref>/giving-back/", disputes.giving_back, name="dispute-giving-back"),
+    path("disputes/<str:ref>/notes/", disputes.notes, name="dispute-notes"),
+    path("disputes/<str:ref>/resolution/", disputes.resolution, name="dispute-resolution"),
+    path("fills/<str:fill>/disputes/new/", disputes.new, name="dispute-new"),
 ]

@@ -14,6 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 import rfq.queries
+import rfq.queries.disputes
 import settlement.queries
 import users.queries.log
 import users.queries.people
@@ -85,6 +86,8 @@ def search(request: HttpRequest) -> HttpResponse:
         return redirect("settlement:detail", ref)
     if ref := rfq.queries.find(text.upper(), reader=reader):
         return redirect("rfq:detail", ref)
+    if ref := rfq.queries.disputes.find(text.upper(), reader=reader):
+        return redirect("rfq:dispute", ref)
     if found := users.queries.people.room_of(text.upper(), reader=reader):
         return redirect(*found)
     return redirect(f"{reverse('rfq:list')}?{urlencode({'q': text})}")

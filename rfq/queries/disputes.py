@@ -118,7 +118,7 @@ def fill_of(ref: str, *, reader: User) -> Fill:
 
     :raises NotFound: there is none of that ref, or not for this reader.
     """
-    found = Fill.objects.select_related("client", "lp", "rfq__pair__quote_asset", "quote")
+    found = Fill.objects.select_related("client", "lp", "rfq__pair__quote_asset", "quote", "settlement")
     fill = found.filter(within(reader, "client"), ref=ref).first()
     if fill is None:
         raise NotFound(ref=ref)

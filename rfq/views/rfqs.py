@@ -9,8 +9,9 @@ from rfq import queries
 from rfq.models import Rfq
 from rfq.models.trading import Side
 from rfq.queries import Criteria, LiveCounts
+from rfq.queries.disputes import HANDLE, of_fill
 from trading.lib import clock, http
-from users import access
+from users import access, capabilities
 from users.access import console
 from users.queries import events_about
 
@@ -47,13 +48,16 @@ def blotter(request: HttpRequest) -> HttpResponse:
 @require_safe
 @console("rfq.view")
 def rfq(request: HttpRequest, ref: str) -> HttpResponse:
-    """Show one RFQ: terms, quotes, fill, and what happened to it."""
+    """Show one RFQ: terms, quotes, fill, disputes about it, and what happened to it."""
     now = clock.now()
-    detail = queries.detail(ref, reader=access.actor(request))
+    actor = access.actor(request)
+    detail = queries.detail(ref, reader=actor)
     events = events_about(detail.refs)
+    disputes = of_fill(detail.fill)
     quotes = [(quote.ref, quote.updated_at) for quote in detail.quotes]
     settled = detail.fill.settlement.updated_at if detail.fill else None
-    version = http.fingerprint(detail.rfq.updated_at, quotes, settled, len(events), now=now)
+    disputed = [(dispute.ref, dispute.status) for dispute in disputes]
+    version = http.fingerprint(detail.rfq.updated_at, quotes, settled, disputed, len(events), now=now)
     if http.is_unchanged(request, version):
         return http.nothing_new()
     template = "rfq/detail.html#live" if http.is_poll(request) else "rfq/detail.html"
@@ -62,6 +66,8 @@ def rfq(request: HttpRequest, ref: str) -> HttpResponse:
         "rfq": detail.rfq,
         "detail": detail,
         "events": events,
+        "disputes": disputes,
+        "may_dispute": capabilities.holds(actor, HANDLE),
         "poll_url": http.poll_url(request, version),
     }
     return render(request, template, context)

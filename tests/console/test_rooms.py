@@ -17,7 +17,7 @@ from users.models import AuditEvent, User
 from users.verification import Finding, Kind, Report
 
 POLL = {"HX-Request": "true"}
-BUDGET = {"/": 13, "/rfqs/": 9, "/settlements/": 9}  # four say who it is, one what waits for them
+BUDGET = {"/": 14, "/rfqs/": 10, "/settlements/": 10}  # four say who it is, one what waits for them
 
 
 def text(answer: Any) -> str:

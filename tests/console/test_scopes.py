@@ -8,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from rfq.models import Rfq
+from rfq.models import Fill, Rfq
 from settlement.models import Settlement
 from tests import factories
 from tests.console import scene
@@ -32,6 +32,7 @@ def outside(db: None) -> dict[str, str]:
     built = scene.build(8)
     client = Counterparty.objects.get(name="Pars Export Co.")
     request = factories.propose("user.reject", factories.newcomer("nadia", of=client).ref)
+    fill = Fill.objects.filter(client=client).earliest("pk")
     return {
         "client": client.ref,
         "name": client.name,
@@ -39,6 +40,8 @@ def outside(db: None) -> dict[str, str]:
         "request": request.ref,
         "rfq": built.rfqs[1].ref,
         "settlement": built.settlements[0].ref,
+        "fill": fill.ref,
+        "dispute": factories.dispute(fill).ref,
     }
 
 
@@ -58,6 +61,7 @@ LISTS = [
     "/",
     "/rfqs/",
     "/settlements/",
+    "/disputes/?tab=all",
     "/users/",
     "/counterparties/",
     "/approvals/?tab=open",
@@ -65,6 +69,7 @@ LISTS = [
     "/approvals/?tab=decided",
     "/rfqs/?q=Pars",
     "/settlements/?q=Pars",
+    "/disputes/?q=Pars",
     "/users/?q=tara",
     "/counterparties/?q=Pars",
 ]
@@ -75,9 +80,9 @@ def test_lists_show_nothing_of_what_is_outside(olga: Client, outside: dict[str, 
     page = text(olga.get(where))
 
     shown = page.replace(where.rpartition("=")[2], "") if "q=" in where else page
-    for name in ("client", "name", "user", "request", "rfq", "settlement"):
+    for name in ("client", "name", "user", "request", "rfq", "settlement", "fill", "dispute"):
         assert outside[name] not in shown, name
-    assert not re.search(r"(RFQ|STL)-[A-Z2-9]{8}", shown)
+    assert not re.search(r"(RFQ|STL|DSP)-[A-Z2-9]{8}", shown)
 
 
 def test_counts_leave_it_out(olga: Client) -> None:
@@ -85,7 +90,7 @@ def test_counts_leave_it_out(olga: Client) -> None:
 
     assert Rfq.objects.exists()
     assert Settlement.objects.exists()
-    for room in ("/rfqs/", "/settlements/", "/approvals/"):
+    for room in ("/rfqs/", "/settlements/", "/disputes/", "/approvals/"):
         found = re.search(rf'<li><a href="{room}".*?<span class="n( hot)?"[^>]*>(.*?)</a>', page, re.DOTALL)
         assert found is not None, room
         assert re.sub(r"<[^>]+>", "", found[2]) == "0", room
@@ -94,6 +99,8 @@ def test_counts_leave_it_out(olga: Client) -> None:
 PAGES = [
     "/rfqs/{rfq}/",
     "/settlements/{settlement}/",
+    "/disputes/{dispute}/",
+    "/fills/{fill}/disputes/new/",
     "/users/{user}/",
     "/users/{user}/?act=role.grant",
     "/counterparties/{client}/",
@@ -101,6 +108,11 @@ PAGES = [
     "/users/{user}/scope/",
 ]
 POSTS = [
+    "/disputes/{dispute}/assignment/",
+    "/disputes/{dispute}/giving-back/",
+    "/disputes/{dispute}/notes/",
+    "/disputes/{dispute}/resolution/",
+    "/fills/{fill}/disputes/new/",
     "/users/{user}/checks/",
     "/users/{user}/suspension/",
     "/users/{user}/role-revocation/",
@@ -127,7 +139,7 @@ def test_nothing_is_done_to_it(olga: Client, outside: dict[str, str], where: str
     assert ApprovalRequest.objects.get(ref=outside["request"]).status == "pending"
 
 
-@pytest.mark.parametrize("name", ["rfq", "settlement", "user", "client", "request"])
+@pytest.mark.parametrize("name", ["rfq", "settlement", "fill", "dispute", "user", "client", "request"])
 def test_the_search_does_not_find_it(olga: Client, outside: dict[str, str], name: str) -> None:
     answer = olga.get("/search/", {"q": outside[name]})
 
@@ -140,7 +152,7 @@ def test_the_rest_interface_does_not_show_it(olga: Client, outside: dict[str, st
     assert outside["request"] not in listed
 
 
-@pytest.mark.parametrize("where", ["/", "/rfqs/", "/settlements/", "/users/", "/approvals/?tab=open"])
+@pytest.mark.parametrize("where", ["/", "/rfqs/", "/settlements/", "/disputes/", "/users/", "/approvals/?tab=open"])
 def test_a_scope_costs_no_query(olga: Client, where: str) -> None:
     amir = verified_client(scene.person("amir", Role.OPS, Role.APPROVER, Role.ADMIN))
     counts = []

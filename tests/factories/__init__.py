@@ -122,6 +122,22 @@ def user(*roles: str, username: str = "", of: Counterparty | None = None, langua
     return User.objects.select_related("counterparty").get(pk=made.pk)
 
 
+def desk_login_of(user: User) -> User:
+    """A second login of the same person, in operations."""
+    name = unique("second")
+    new = NewUser(username=name, full_name=name, person=user.person)
+    login = user_operations.create_user(new=new, actor=None, now=clock.now())
+    check(login)
+    carry("user.approve", login.ref, roles=["ops"])
+    return User.objects.get(pk=login.pk)
+
+
+def narrowed(user: User) -> User:
+    """Serves one counterparty only, which has nothing to do with any other."""
+    user_operations.narrow_scope(user=user, keep=[counterparty()], actor=founders()[1], reason=REASON, now=clock.now())
+    return User.objects.get(pk=user.pk)
+
+
 def turn_flag_on() -> None:
     """Automatic settlement, by both founders."""
     carry("flag.on", autosettle.FLAG)
@@ -241,11 +257,18 @@ def fill(market: Market, *, side: str = "buy", price: str = "0.92", to_balance: 
     return accept(quote(rfq(market, side=side, to_balance=to_balance), market.leo, price), market.tara)
 
 
-def dispute(fill: Fill, *, by: User | None = None, party: Counterparty | None = None, **more: str) -> Dispute:
+def dispute(
+    fill: Fill,
+    *,
+    by: User | None = None,
+    party: Counterparty | None = None,
+    kind: str = "price",
+    text: str = REASON,
+    key: str = "",
+) -> Dispute:
     """The client's trader says that the price is wrong; or somebody else does, the desk in a party's name."""
     actor = by or fill.accepted_by
-    words = {"kind": "price", "text": REASON, "key": unique("dispute"), "party_ref": party.ref if party else ""}
-    complaint = Complaint(fill_ref=fill.ref, **(words | more))
+    complaint = Complaint(fill.ref, kind, text, key or unique("dispute"), party.ref if party else "")
     return rfq_operations.open_dispute(complaint=complaint, actor=actor, now=clock.now())
 
 

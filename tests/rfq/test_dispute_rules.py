@@ -7,9 +7,8 @@ from django.db import IntegrityError
 
 from rfq.models import Dispute, DisputeNote, Fill
 from tests import factories
-from tests.factories import REASON, Market, assigned, dispute, noted, resolved, withdrawn
+from tests.factories import REASON, Market, assigned, desk_login_of, dispute, noted, resolved, withdrawn
 from tests.probes import refused, sql
-from tests.rfq.test_disputes import desk_login_of
 from trading.lib import clock
 from users.models import User
 

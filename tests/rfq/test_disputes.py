@@ -24,11 +24,10 @@ from rfq.dispute_errors import (
 from rfq.errors import KeyReused
 from rfq.models import Dispute, DisputeNote, Fill
 from tests import factories, jobs
-from tests.factories import REASON, Market, assigned, dispute, noted, resolved, withdrawn
+from tests.factories import REASON, Market, assigned, desk_login_of, dispute, narrowed, noted, resolved, withdrawn
 from trading.lib import clock
 from trading.lib.errors import NotFound
 from users import capabilities
-from users import operations as user_operations
 from users.capabilities import MissingCapability
 from users.models import AuditEvent, RoleGrant, User
 
@@ -60,23 +59,6 @@ def again(one: Dispute) -> Dispute:
 
 def events(one: Dispute) -> list[str]:
     return list(AuditEvent.objects.filter(subject_ref=one.ref).order_by("pk").values_list("name", flat=True))
-
-
-def narrowed(user: User) -> User:
-    """Serves one counterparty only, which has nothing to do with the market's."""
-    keep = [factories.counterparty()]
-    user_operations.narrow_scope(user=user, keep=keep, actor=factories.founders()[1], reason=REASON, now=clock.now())
-    return User.objects.get(pk=user.pk)
-
-
-def desk_login_of(user: User) -> User:
-    """A second login of the same person, in operations."""
-    name = factories.unique("second")
-    new = user_operations.NewUser(username=name, full_name=name, person=user.person)
-    login = user_operations.create_user(new=new, actor=None, now=clock.now())
-    factories.check(login)
-    factories.carry("user.approve", login.ref, roles=["ops"])
-    return User.objects.get(pk=login.pk)
 
 
 # --- opening ---------------------------------------------------------------------------------
@@ -119,18 +101,12 @@ def test_the_desk_names_a_party_of_the_trade(market: Market, fill: Fill, olga: U
             dispute(fill, by=olga, party=party)
 
 
-@pytest.mark.parametrize(
-    ("changes", "refusal"),
-    [
-        ({"kind": "weather"}, UnknownKind),
-        ({"text": "too short"}, TextTooShort),
-        ({"text": "\u2800" * 40}, TextTooShort),
-        ({"text": "x" * 1001}, TextTooShort),
-    ],
-)
-def test_words_that_say_nothing_are_refused(fill: Fill, changes: dict[str, str], refusal: type[Exception]) -> None:
-    with pytest.raises(refusal):
-        dispute(fill, **changes)
+@pytest.mark.parametrize("text", ["", "too short", "\u2800" * 40, "x" * 1001])
+def test_words_that_say_nothing_are_refused(fill: Fill, text: str) -> None:
+    with pytest.raises(TextTooShort):
+        dispute(fill, text=text)
+    with pytest.raises(UnknownKind):
+        dispute(fill, kind="weather")
     assert not Dispute.objects.exists()
 
 
@@ -242,9 +218,10 @@ def test_the_same_key_is_the_same_note(market: Market, fill: Fill, olga: User) -
     first = noted(made, olga, key="once")
 
     assert noted(made, olga, key="once") == first
-    for changes in ({"text": f"{REASON} And more."}, {"is_internal": True}):
-        with pytest.raises(KeyReused):
-            noted(made, olga, key="once", **changes)  # type: ignore[arg-type]
+    with pytest.raises(KeyReused):
+        noted(made, olga, f"{REASON} And more.", key="once")
+    with pytest.raises(KeyReused):
+        noted(made, olga, key="once", is_internal=True)
     assert events(made).count("dispute.noted") == 1
 
 

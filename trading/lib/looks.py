@@ -76,6 +76,12 @@ LOOKS: dict[str, dict[str, Look]] = {
         "rejected": Look(_("Rejected"), "ban", "bad"),
         "suspended": Look(_("Suspended"), "hand-stop", "bad"),
     },
+    "dispute": {
+        "open": Look(_("Open"), "hourglass", "warn"),
+        "assigned": Look(_("Assigned"), "user", "info"),
+        "resolved": Look(_("Resolved"), "circle-check", "ok"),
+        "withdrawn": Look(_("Withdrawn"), "circle-x", "idle"),
+    },
     "onboarding": {
         "passed": Look(_("Passed"), "check", "ok"),
         "failed": Look(_("Failed"), "ban", "bad"),

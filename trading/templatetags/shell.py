@@ -3,6 +3,7 @@
 from django import template
 
 import rfq.queries
+import rfq.queries.disputes
 import settlement.queries
 from trading.lib import clock
 from users import capabilities
@@ -14,10 +15,14 @@ register = template.Library()
 
 @register.simple_tag
 def nav_counts(
-    user: User, live_rfqs: int | str = "", open_settlements: int | str = "", waiting: int | str = ""
+    user: User,
+    live_rfqs: int | str = "",
+    open_settlements: int | str = "",
+    waiting: int | str = "",
+    open_disputes: int | str = "",
 ) -> dict[str, int | str]:
     """
-    Count what is open: live RFQs, settlements that are not over, what waits for the reader's decision.
+    Count what is open: live RFQs, settlements and disputes that are not over, what waits for the reader's decision.
 
     One query for each the view left out.
     """
@@ -28,7 +33,9 @@ def nav_counts(
         open_settlements = settlement.queries.open_count(reader=user)
     if waiting == "":
         waiting = waiting_count(user, now=now)
-    return {"rfqs": live_rfqs, "settlements": open_settlements, "approvals": waiting}
+    if open_disputes == "":
+        open_disputes = rfq.queries.disputes.counts(user).live
+    return {"rfqs": live_rfqs, "settlements": open_settlements, "approvals": waiting, "disputes": open_disputes}
 
 
 @register.simple_tag
