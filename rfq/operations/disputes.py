@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from rfq.dispute_errors import (
     AlreadyAssigned,
@@ -296,20 +297,22 @@ def _handler(dispute: Dispute) -> str:
 
 def _locked_by_desk(ref: str, actor: User) -> Dispute:
     capabilities.require(actor, HANDLE)
-    dispute = queries.whole().select_for_update(of=("self",)).filter(ref=ref).first()
-    if dispute is None:
-        raise NotFound
+    dispute = _locked(Dispute.objects.filter(ref=ref))
     require_served(actor, dispute.fill.client_id)
     return dispute
 
 
 def _locked_by_party(ref: str, actor: User) -> Dispute:
     capabilities.require(actor, OWN)
-    mine = queries.whole().filter(party=actor.counterparty_id, party__isnull=False)
-    dispute = mine.select_for_update(of=("self",)).filter(ref=ref).first()
-    if dispute is None:
+    return _locked(Dispute.objects.filter(ref=ref, party=actor.counterparty_id, party__isnull=False))
+
+
+def _locked(rows: QuerySet[Dispute]) -> Dispute:
+    """Lock it, then read it: who waited would else read the new row beside the handler it had before."""
+    pk = rows.select_for_update().values_list("pk", flat=True).first()
+    if pk is None:
         raise NotFound
-    return dispute
+    return queries.whole().get(pk=pk)
 
 
 def _insert_or_known(dispute: Dispute) -> Dispute | None:
