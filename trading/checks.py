@@ -36,14 +36,14 @@ def telegram(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
 
 
 def passkey_roles(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
-    """A role misspelt in PASSKEY_ROLES would need no passkey."""
-    from users.models import Role  # noqa: PLC0415 - models must be loaded first
+    """A role misspelt in PASSKEY_ROLES would need no passkey; trading parties do not sign in to the console."""
+    from users.models.roles import STAFF_ROLES  # noqa: PLC0415 - models must be loaded first
 
-    unknown = [role for role in settings.PASSKEY_ROLES if role not in Role.values]
+    unknown = [role for role in settings.PASSKEY_ROLES if role not in STAFF_ROLES]
     if not unknown:
         return []
-    text = f"PASSKEY_ROLES names roles that do not exist: {', '.join(unknown)}"
-    return [checks.Error(text, hint=f"Use {', '.join(Role.values)}.", id="desk.E002")]
+    text = f"PASSKEY_ROLES names what is no role of the desk: {', '.join(unknown)}"
+    return [checks.Error(text, hint=f"Use {', '.join(STAFF_ROLES)}.", id="desk.E002")]
 
 
 def https(**_kwargs: Any) -> Sequence[checks.CheckMessage]:

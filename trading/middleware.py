@@ -37,7 +37,7 @@ class RequestIdMiddleware:
         request.META["HTTP_X_REQUEST_ID"] = request_id  # where the request logger looks for it
         request.request_id = request_id  # type: ignore[attr-defined]
         with (
-            context.origin(request_id, http.client_address(request)),
+            context.origin(request_id, http.client_address(request), request.path),
             bound_contextvars(request_id=request_id),
         ):
             response = self.get_response(request)

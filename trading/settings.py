@@ -111,7 +111,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "/sign-in/"
 LOGIN_REDIRECT_URL = "/"
 OTP_TOTP_ISSUER = "USDT desk"
-PASSKEY_ROLES = env.words("PASSKEY_ROLES")  # who holds one of these decides with a passkey only
+PASSKEY_ROLES = env.words("PASSKEY_ROLES")  # the first policy; then `second_factor.change`
 
 # Passkeys belong to a name: https, or localhost. At a bare address there are none.
 PASSKEY_HOST = urlsplit(DESK_URL).hostname or "localhost"

@@ -20,7 +20,7 @@ from django.utils.cache import patch_vary_headers
 
 from trading.lib import browsers, clock, http
 from users import capabilities
-from users.models import User
+from users.models import Passkey, RecoveryDevice, User
 from users.models.sessions import IDLE, LONGEST, hashed
 from users.queries import passkeys
 from users.sessions import ADDRESS, BEGAN, BROWSER, SEEN
@@ -35,7 +35,7 @@ def console[**P](capability: str, *, before_passkey: bool = False) -> Callable[[
     """
     Let a view be reached only by verified people of the desk who have the capability.
 
-    :param before_passkey: open, too, to whoever has to add a passkey first (`PASSKEY_ROLES`).
+    :param before_passkey: open, too, to whoever needs a passkey and did not sign in with one (`is_held_up`).
     :raises MissingCapability: signed in, but no role of theirs allows it.
     """
 
@@ -45,8 +45,8 @@ def console[**P](capability: str, *, before_passkey: bool = False) -> Callable[[
             user = let_in(request)
             if user is None:
                 return seal_off(turn_away(request))
-            if not before_passkey and passkeys.lacks_one(user):
-                return seal_off(_to_passkeys(request))
+            if not before_passkey and is_held_up(user):
+                return seal_off(to_passkeys(request))
             capabilities.require(user, capability)
             return seal_off(view(request, *args, **kwargs))
 
@@ -84,6 +84,20 @@ def is_verified(user: object) -> TypeGuard[User]:
     return isinstance(user, User) and getattr(user, "otp_device", None) is not None
 
 
+def is_held_up(user: User) -> bool:
+    """
+    Whether a role of theirs takes a passkey and this session was opened without: all it is for is adding one.
+
+    It costs nothing: capabilities are read with it.
+    """
+    return not isinstance(getattr(user, "otp_device", None), Passkey) and capabilities.takes_passkey(user)
+
+
+def opened_with_recovery(user: User) -> bool:
+    """Whether a recovery code opened the session."""
+    return isinstance(getattr(user, "otp_device", None), RecoveryDevice)
+
+
 def begin_session(request: HttpRequest, now: datetime) -> None:
     """Start the clocks of a session in which a factor was just given, and note where it is."""
     request.session[BEGAN] = request.session[SEEN] = now.timestamp()
@@ -109,8 +123,8 @@ def turn_away(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=401)
 
 
-def _to_passkeys(request: HttpRequest) -> HttpResponse:
-    """Send somebody whose role needs a passkey, and who has none, to where one is added."""
+def to_passkeys(request: HttpRequest) -> HttpResponse:
+    """Send somebody who is held up to where a passkey is added."""
     there = reverse("users:passkeys")
     return http.redirect_script(there) if http.wants_fragment(request) else redirect(there)
 

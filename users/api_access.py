@@ -17,7 +17,7 @@ from ninja.utils import check_csrf
 from trading.lib import clock, http
 from trading.lib.errors import Forbidden
 from users import access, capabilities, keys, limits, operations, tokens
-from users.errors import NotAuthenticated
+from users.errors import NotAuthenticated, PasskeyNeeded
 from users.models import ApiKey, User
 from users.operations.tokens import EndedTokens
 from users.queries import keys as queries
@@ -126,6 +126,7 @@ def by_session(request: HttpRequest) -> User:
 
     :raises NotSignedIn: nobody, or without a verified second factor.
     :raises NotOfTheDesk: not a person of the desk.
+    :raises PasskeyNeeded: a role of theirs takes a passkey, and the session was opened without.
     :raises ForgedRequest: it would write, and does not show the session's token.
     """
     user = request.user
@@ -135,6 +136,8 @@ def by_session(request: HttpRequest) -> User:
         raise NotOfTheDesk
     if access.let_in(request) is None:
         raise NotSignedIn
+    if access.is_held_up(user):
+        raise PasskeyNeeded
     if check_csrf(request) is not None:
         raise ForgedRequest
     _count_caller(f"user:{user.ref}")

@@ -54,13 +54,20 @@ class TokensOut(Schema):
     refresh_token: str
 
 
-@router.post("/token", response={200: TokensOut, **REFUSALS}, summary="Sign in with password and one-time code")
+@router.post(
+    "/token", response={200: TokensOut, **REFUSALS, 403: Refusal}, summary="Sign in with password and one-time code"
+)
 @sensitive_variables("body")
 def issue(request: HttpRequest, body: SignIn) -> TokensOut:
-    """Get tokens for a program that acts for a person. Too many wrong passwords lock the name out for a while."""
+    """
+    Get tokens for a program that acts for a person. Too many wrong passwords lock the name out for a while.
+
+    Who signs in with a passkey gets none: `passkey_needed`.
+    """
     now, address = clock.now(), http.client_address(request)
     _count(request)
     user = check_password(username=body.username, password=body.password, address=address, now=now)
+    operations.require_no_passkey(user)
     try:
         operations.verify_otp(user=user, token=body.otp, now=now)
     except (NoDevice, ReusedCode, WrongCode) as error:

@@ -6,10 +6,11 @@ Never Django's `has_perm`: a superuser passes that whatever it asks.
 
 from collections.abc import Iterable
 
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from trading.lib.errors import Forbidden
-from users.models import Counterparty, Role, RoleGrant, User
+from users.models import Counterparty, Role, RoleGrant, SecondFactorPolicy, User
 from users.models.roles import STAFF_ROLES
 
 _ROOMS = frozenset(
@@ -57,9 +58,23 @@ def of(user: User) -> frozenset[str]:
     if user.status != User.Status.ACTIVE:
         return frozenset()
     if user.known_capabilities is None:
-        roles = RoleGrant.objects.filter(user=user, revoked_at=None).values_list("role", flat=True)
-        user.known_capabilities = frozenset().union(*(CAPABILITIES[role] for role in roles))
-    return user.known_capabilities
+        _read(user)
+    return user.known_capabilities or frozenset()
+
+
+def _read(user: User) -> None:
+    """Find out what the roles give, and whether one takes a passkey. One query."""
+    bound = SecondFactorPolicy.objects.current().filter(role=OuterRef("role"), passkey_required=True)
+    held = RoleGrant.objects.filter(user=user, revoked_at=None).annotate(is_bound=Exists(bound))
+    roles = dict(held.values_list("role", "is_bound"))
+    user.known_capabilities = frozenset().union(*(CAPABILITIES[role] for role in roles))
+    user.takes_passkey = any(roles.values())
+
+
+def takes_passkey(user: User) -> bool:
+    """Whether a role of the user takes a passkey only; as `of` found it, in the same query."""
+    of(user)
+    return user.takes_passkey
 
 
 def roles_with(capability: str) -> list[str]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The request (or update, or job) behind an act, and the address it came from."""
+    """The request (or update, or job) behind an act, the address it came from, and the page it was sent to."""
 
     request_id: str = ""
     address: str | None = None
+    path: str = ""
 
 
 NOWHERE = Origin()
@@ -24,9 +25,9 @@ def current() -> Origin:
 
 
 @contextmanager
-def origin(request_id: str, address: str | None = None) -> Iterator[None]:
+def origin(request_id: str, address: str | None = None, path: str = "") -> Iterator[None]:
     """Everything inside is done on behalf of this request."""
-    token = _origin.set(Origin(request_id, address))
+    token = _origin.set(Origin(request_id, address, path))
     try:
         yield
     finally:

@@ -56,6 +56,7 @@ FIRST: dict[str, Policy] = {
     "telegram.relink": Policy((Role.OPS,), DAY),
     "scope.widen": Policy((Role.ADMIN,), DAY),
     "policy.change": Policy((Role.ADMIN,), 7 * DAY),
+    "second_factor.change": Policy((Role.ADMIN,), 7 * DAY),
     "flag.on": Policy((Role.ADMIN, Role.OPS), timedelta(hours=2)),
 }
 

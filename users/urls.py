@@ -14,6 +14,7 @@ from users.views import (
     profile,
     resets,
     scopes,
+    second_factors,
     signing_in,
     telegram,
 )
@@ -67,6 +68,8 @@ urlpatterns = [
     path("counterparties/<str:ref>/", counterparties.counterparty, name="counterparty"),
     path("counterparties/<str:ref>/checks/", counterparties.checks, name="counterparty-checks"),
     path("policies/", policies.policies, name="policies"),
+    path("policies/second-factors/<str:role>/", second_factors.second_factor, name="second-factor"),
+    path("policies/second-factors/<str:role>/proposals/", second_factors.proposal, name="second-factor-proposal"),
     path("policies/<str:act>/", policies.policy, name="policy"),
     path("policies/<str:act>/proposals/", policies.proposal, name="policy-proposal"),
     path("audit/", log.events, name="audit"),

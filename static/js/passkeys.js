@@ -6,11 +6,18 @@
   if (!window.PublicKeyCredential?.parseRequestOptionsFromJSON) return;
   document.documentElement.dataset.webauthn = "";
 
+  // Everything the form says, and the page it goes to: the proof is for that and nothing else.
+  function whole(form) {
+    const body = new URLSearchParams(new FormData(form));
+    body.delete("otp_token");
+    body.set("passkey_for", new URL(form.action).pathname);
+    return body;
+  }
+
   async function challenge(button) {
-    const body = new URLSearchParams({
-      scope: button.dataset.scope,
-      csrfmiddlewaretoken: button.form.elements.csrfmiddlewaretoken.value,
-    });
+    const form = button.form;
+    const body = "binds" in button.dataset ? whole(form) : new URLSearchParams({ scope: button.dataset.scope });
+    body.set("csrfmiddlewaretoken", form.elements.csrfmiddlewaretoken.value);
     const answer = await fetch(button.dataset.passkeyProve, { method: "POST", body, redirect: "error" });
     if (!answer.ok) throw new Error(answer.status);
     return PublicKeyCredential.parseRequestOptionsFromJSON(await answer.json());
@@ -24,6 +31,14 @@
     const options = JSON.parse(button.dataset.passkeyMake);
     return navigator.credentials.create({ publicKey: PublicKeyCredential.parseCreationOptionsFromJSON(options) });
   }
+
+  // What is changed after it was proved has to be proved again.
+  document.addEventListener("input", (event) => {
+    const form = event.target.form;
+    if (!form?.querySelector("[data-binds]") || !form.elements.passkey.value) return;
+    form.elements.passkey.value = "";
+    form.querySelector("[data-passkey-said]").textContent = "";
+  });
 
   document.addEventListener("click", async (event) => {
     const button = event.target.closest("[data-passkey-prove], [data-passkey-make]");

@@ -10,7 +10,7 @@ from django_otp import DEVICE_ID_SESSION_KEY
 
 from tests.console import scene
 from trading.lib import clock
-from users.models import Role, User
+from users.models import Passkey, Role, User
 from users.sessions import BEGAN, SEEN
 
 
@@ -25,9 +25,9 @@ def light_settings(settings: Any) -> Iterator[None]:
     cache.clear()
 
 
-def verified_client(user: User) -> Client:
-    """A browser in which the user has given both factors."""
-    device = scene.authenticator(user)
+def verified_client(user: User, passkey: Passkey | None = None) -> Client:
+    """A browser in which the user has given both factors; the second by this passkey, or by a one-time code."""
+    device = passkey or scene.authenticator(user)
     client = Client()
     client.force_login(user)
     session = client.session

@@ -131,13 +131,11 @@ def test_a_passkey_asked_for_another_request_decides_nothing(adele: User, asked:
     assert ApprovalRequest.objects.get(pk=asked.pk).status == "pending"
 
 
-def test_a_code_decides_nothing_where_the_role_needs_a_passkey(
-    adele: User, asked: ApprovalRequest, settings: Any
-) -> None:
-    enrol(adele)
-    settings.PASSKEY_ROLES = ["approver"]
+def test_a_code_decides_nothing_where_the_role_needs_a_passkey(adele: User, asked: ApprovalRequest) -> None:
+    _authenticator, passkey = enrol(adele)
+    factories.need_passkey("approver")
 
-    answer = verified_client(adele).post(
+    answer = verified_client(adele, passkey).post(
         f"/approvals/{asked.ref}/decision/", decision(asked, otp_token=code(scene.TOTP_KEY))
     )
 
@@ -153,14 +151,16 @@ def test_a_proposal_takes_a_passkey_bound_to_it(adele: User) -> None:
     client = verified_client(olga)
     address = f"/users/{newcomer.ref}/proposals/user.approve/"
     form = {"roles": ["ops"], "reason": REASON, "nominee": adele.ref, "otp_token": "", "key": "KEY-ABCD"}
-    assert 'data-scope="propose:KEY-' in text(client.get(f"/users/{newcomer.ref}/?act=user.approve"))
+    assert "data-binds" in text(client.get(f"/users/{newcomer.ref}/?act=user.approve"))
 
-    elsewhere = authenticator.answer(options(client, "propose:KEY-OTHER"))
-    refused = client.post(address, form | {"passkey": elsewhere})
-    proof = authenticator.answer(options(client, "propose:KEY-ABCD"))
-    answer = client.post(address, form | {"passkey": proof})
+    for other in ({"passkey_for": "/elsewhere/"}, {"reason": REASON + "!"}, {"roles": ["ops", "approver"]}):
+        asked_for = client.post("/profile/passkeys/challenge/", form | {"passkey_for": address} | other)
+        refused = client.post(address, form | {"passkey": authenticator.answer(asked_for.json())})
+        assert refused.status_code == 422
+        assert "what you entered has changed since" in text(refused)
+    asked_for = client.post("/profile/passkeys/challenge/", form | {"passkey_for": address})
+    answer = client.post(address, form | {"passkey": authenticator.answer(asked_for.json())})
 
-    assert refused.status_code == 422
     assert answer.status_code == 302
     assert ApprovalRequest.objects.get(idempotency_key="KEY-ABCD").requested_by == olga
 
@@ -222,8 +222,8 @@ def test_what_no_browser_made_adds_nothing(adele: User) -> None:
     assert not Passkey.objects.exists()
 
 
-def test_whose_role_needs_a_passkey_adds_one_before_anything_else(adele: User, settings: Any) -> None:
-    settings.PASSKEY_ROLES = ["approver", "admin"]
+def test_whose_role_needs_a_passkey_adds_one_before_anything_else(adele: User) -> None:
+    factories.need_passkey("approver")
     client, authenticator = verified_client(adele), Authenticator()
 
     for room in ("/", "/approvals/", "/profile/"):
@@ -238,8 +238,8 @@ def test_whose_role_needs_a_passkey_adds_one_before_anything_else(adele: User, s
     assert client.get("/").status_code == 200
 
 
-def test_other_roles_are_not_held_up(settings: Any, olga: User) -> None:
-    settings.PASSKEY_ROLES = ["approver", "admin"]
+def test_other_roles_are_not_held_up(olga: User) -> None:
+    factories.need_passkey("approver")
     assert verified_client(olga).get("/").status_code == 200
 
 

@@ -111,6 +111,11 @@ def carry(act: str, subject_ref: str, **payload: object) -> ApprovalRequest:
     return done
 
 
+def need_passkey(role: str) -> None:
+    """The founders have a role take a passkey only. They hold most themselves, and then decide nothing any more."""
+    carry("second_factor.change", role, passkey_required=True)
+
+
 def user(*roles: str, username: str = "", of: Counterparty | None = None, language: str = "en") -> User:
     """An active login of a new person with these roles; of a party of its own where the role needs one."""
     founders()

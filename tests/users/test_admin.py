@@ -13,13 +13,16 @@ from django.urls import reverse
 
 from tests import factories
 from tests.api.conftest import plain_files, signed_in  # noqa: F401 - a fixture
+from tests.console import scene
+from tests.console.codes import code
 from tests.factories import REASON
 from tests.probes import refused
+from tests.users.authenticator import enrol
 from tests.users.keys import issued
 from trading.lib import clock
 from users import operations
 from users.admin import site
-from users.models import ApprovalRequest, AuditEvent, RoleGrant, TotpDevice, User
+from users.models import ApprovalRequest, AuditEvent, RecoveryDevice, RoleGrant, TotpDevice, User
 from users.operations.signing_in import WrongPassword
 
 MODELS = sorted(model._meta.model_name or "" for model in site._registry)
@@ -51,6 +54,9 @@ def test_an_auditor_reads_every_table_and_row(auditor: Client, model: str) -> No
         founder, other = factories.founders()
         keep = [factories.counterparty()]
         operations.narrow_scope(user=founder, keep=keep, actor=other, reason=REASON, now=clock.now())
+    if model in {"passkey", "recoverydevice"}:
+        enrol(factories.founders()[0])
+        operations.renew_recovery_codes(actor=factories.founders()[0], token=code(scene.TOTP_KEY), now=clock.now())
     if model == "tokenfamily":
         operations.issue_tokens(user=factories.founders()[0], address="192.0.2.7", now=clock.now())
     if model == "apikey":
@@ -91,6 +97,41 @@ def test_events_are_searched_and_filtered(auditor: Client, audrey: User) -> None
     assert audrey.ref in mine
     assert len(mine) < len(everything)
     assert audrey.ref not in about
+
+
+def test_second_factors_are_shown_without_what_makes_them(auditor: Client) -> None:
+    holder = factories.founders()[0]
+    _authenticator, passkey = enrol(holder)
+    shown = operations.renew_recovery_codes(actor=holder, token=code(scene.TOTP_KEY), now=clock.now())
+    operations.use_recovery_code(user=holder, code=shown[0], now=clock.now())
+    sheet = RecoveryDevice.objects.get(user=holder)
+
+    of_passkey = auditor.get(url("passkey", "change", passkey.pk)).content.decode()
+    of_sheet = auditor.get(url("recoverydevice", "change", sheet.pk)).content.decode()
+    of_list = auditor.get(url("recoverydevice")).content.decode()
+
+    assert "phone" in of_passkey
+    assert passkey.credential_id_sha256 in of_passkey
+    for secret in (passkey.public_key, passkey.credential_id):
+        assert bytes(secret).hex() not in of_passkey
+        assert str(bytes(secret)) not in of_passkey
+    assert re.findall(r'<td class="field-(left|used)">(\d+)</td>', of_list) == [("left", "9"), ("used", "1")]
+    assert not any(one in of_sheet for one in [*shown, *sheet.codes.values_list("hashed", flat=True)])
+
+
+def test_lock_outs_and_policies_are_found(auditor: Client, audrey: User) -> None:
+    for _again in range(5):
+        with pytest.raises(WrongPassword):
+            operations.check_password(username="audrey", password="wrong", address="192.0.2.1", now=clock.now())
+
+    locks = auditor.get(url("signinattempts"), {"q": "audrey"}).content.decode()
+    policies = auditor.get(url("secondfactorpolicy")).content.decode()
+    told = auditor.get(url("auditevent"), {"about": "sign_in"}).content.decode()
+
+    assert "192.0.2.1" in locks
+    assert "audrey" in locks
+    assert policies.count("field-passkey_required") == 4
+    assert "sign_in.locked_out" in told
 
 
 def test_secrets_are_not_shown(auditor: Client, audrey: User) -> None:

@@ -9,6 +9,7 @@ from users.forms.passkeys import AddPasskeyForm, NewPasskeyForm, RemovePasskeyFo
 from users.forms.profile import ChangePasswordForm, NewPasswordForm, PreferencesForm, RenewCodesForm
 from users.forms.proposing import (
     ApproveUserForm,
+    FactorForm,
     GrantRoleForm,
     PolicyForm,
     ProposalForm,
@@ -24,6 +25,7 @@ __all__ = [
     "CodeForm",
     "ConsoleForm",
     "DecisionForm",
+    "FactorForm",
     "GrantRoleForm",
     "IssueKeyForm",
     "NarrowScopeForm",

@@ -99,9 +99,12 @@ class ProofForm(CodeForm):
 class SecondFactorForm(ProofForm):
     """The second factor at the sign-in: a code, or a passkey."""
 
-    def __init__(self, data: QueryDict | None = None) -> None:
+    def __init__(self, data: QueryDict | None = None, *, no_code: bool = False) -> None:
+        """:param no_code: no code is asked for; one that comes all the same is the operation's to refuse."""
         super().__init__(data)
         self.fields["otp_token"].widget.attrs["autofocus"] = True
+        if no_code:
+            self.fields["otp_token"].required = False
 
 
 class TokenForm(CodeForm):

@@ -9,7 +9,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from users.forms.base import CodeForm, ConsoleForm, SecretInput
+from users.forms.base import ConsoleForm, ProofForm, SecretInput
 from users.models import User
 from users.models.people import Density, Digits, Theme
 from users.operations import Preferences
@@ -43,8 +43,8 @@ class PreferencesForm(ConsoleForm):
         return Preferences(**self.cleaned_data)
 
 
-class RenewCodesForm(CodeForm):
-    """New recovery codes take a fresh one-time code."""
+class RenewCodesForm(ProofForm):
+    """New recovery codes take a fresh one-time code or passkey."""
 
     def __init__(self, data: QueryDict | None = None) -> None:
         super().__init__(data, scope="codes")
@@ -89,8 +89,8 @@ class _TwiceForm(ConsoleForm):
         return again
 
 
-class ChangePasswordForm(CodeForm, _TwiceForm):
-    """The current password, a new one, and a fresh one-time code."""
+class ChangePasswordForm(ProofForm, _TwiceForm):
+    """The current password, a new one, and a fresh one-time code or passkey."""
 
     current_password = _password(_("Current password"), _("Current password: enter yours."), "current-password")
     field_order = ("current_password", "new_password", "again", "otp_token")

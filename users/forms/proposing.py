@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from trading.lib.ids import new_ref
 from users.forms.base import DIGITS, ProofForm
 from users.forms.deciding import ReasonField
-from users.models import ApprovalPolicy, Role, User
+from users.models import ApprovalPolicy, Role, SecondFactorPolicy, User
 from users.models.roles import DECIDING_ROLES, PROPOSING_ROLES
 
 MINUTE = 60
@@ -178,3 +178,23 @@ class PolicyForm(ProposalForm):
             if timedelta(seconds=seconds) != getattr(self.policy, name):
                 wanted[name] = seconds
         return wanted
+
+
+class FactorForm(ProposalForm):
+    """What a role takes as second factor from now on."""
+
+    factor = forms.ChoiceField(
+        label=_("Second factor"),
+        choices=[("either", _("One-time code or passkey")), ("passkey", _("Passkey only"))],
+    )
+    field_order = ("factor", "reason", "nominee", "otp_token", "key")
+
+    def __init__(
+        self, data: QueryDict | None = None, *, policy: SecondFactorPolicy, candidates: Sequence[User]
+    ) -> None:
+        super().__init__(data, candidates=candidates, must_nominate=False)
+        self.fields["factor"].initial = "either" if policy.passkey_required else "passkey"
+
+    def payload(self) -> dict[str, Any]:
+        """Whether it is a passkey."""
+        return {"passkey_required": self.cleaned_data["factor"] == "passkey"}

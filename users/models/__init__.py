@@ -10,6 +10,7 @@ from users.models.passwords import PasswordReset
 from users.models.people import Counterparty, Person, User
 from users.models.roles import Role, RoleGrant
 from users.models.scopes import ScopeGrant
+from users.models.second_factors import SecondFactorPolicy
 from users.models.sessions import Session
 from users.models.sign_ins import SignInAttempts
 from users.models.telegram import CallbackToken, LinkToken, TelegramLink
@@ -38,6 +39,7 @@ __all__ = [
     "Role",
     "RoleGrant",
     "ScopeGrant",
+    "SecondFactorPolicy",
     "Session",
     "SignInAttempts",
     "StepUp",

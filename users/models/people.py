@@ -152,6 +152,7 @@ class User(StateMachine, AbstractBaseUser, PermissionsMixin):  # type: ignore[dj
     updated_at = models.DateTimeField(auto_now=True)
 
     known_capabilities: frozenset[str] | None = None  # of this object; read once by `users.capabilities`
+    takes_passkey: bool = False  # likewise, with them: whether a role takes a passkey only
 
     key_scopes: frozenset[str] | None = None  # of this object, when it acts by an API key
 

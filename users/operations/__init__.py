@@ -59,7 +59,14 @@ from users.operations.sessions import (
 )
 from users.operations.signing_in import check_password, sweep_attempts
 from users.operations.telegram import NewLinkToken, end_link, link_by_token, link_telegram, make_link_token
-from users.operations.tokens import Tokens, issue_tokens, refresh_tokens, revoke_tokens, sweep_tokens
+from users.operations.tokens import (
+    Tokens,
+    issue_tokens,
+    refresh_tokens,
+    require_no_passkey,
+    revoke_tokens,
+    sweep_tokens,
+)
 
 __all__ = [
     "Look",
@@ -110,6 +117,7 @@ __all__ = [
     "renew_recovery_codes",
     "require_decidable",
     "require_decider",
+    "require_no_passkey",
     "require_proposable",
     "require_served",
     "revoke_key",

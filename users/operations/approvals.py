@@ -28,7 +28,7 @@ from users.errors import (
     about,
 )
 from users.models import ApprovalDecision, ApprovalPolicy, ApprovalRequest, StepUp, User
-from users.operations import rules
+from users.operations import rules, second_factors
 from users.operations.scopes import require_served
 
 Status, Verdict = ApprovalRequest.Status, ApprovalDecision.Verdict
@@ -61,7 +61,8 @@ class Proposal:
 
 @operation
 def lay_down_policies(*, now: datetime) -> int:
-    """Give every known act that has no policy its first one; the answer is how many."""
+    """Give every known act that has no policy its first one, and roles theirs; the answer is for how many acts."""
+    second_factors.lay_down(now=now)
     known = set(ApprovalPolicy.objects.values_list("act", flat=True))
     missing = [name for name in acts.names() if name not in known]
     for name in missing:

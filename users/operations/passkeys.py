@@ -50,7 +50,7 @@ class ChallengeGone(Invalid):
     """The challenge was answered before, is too old, or was made for something else."""
 
     code = "challenge_gone"
-    text = _("This took too long, or was used already. Use the passkey again.")
+    text = _("This took too long, was used already, or what you entered has changed since. Use the passkey again.")
 
 
 class PasskeyCopied(Forbidden):
@@ -147,12 +147,15 @@ def prove(*, user: User, scope: str, answer: str, now: datetime) -> Passkey:
 
 def prove_afresh(*, user: User, scope: str, token: str, answer: str, now: datetime) -> Device:
     """
-    Either of the two: a passkey's answer for this purpose, or a one-time code.
+    Either of the two: a passkey's answer for this purpose, or a one-time code, which may not do.
 
+    :raises PasskeyNeeded: a role of theirs takes a passkey, they have one, and gave a code; it is not spent.
     :raises DeskError: as `prove` or `verify_otp` does.
     """
     if answer:
         return prove(user=user, scope=scope, answer=answer, now=now)
+    if queries.takes_no_code(user):
+        raise PasskeyNeeded
     return devices.verify_otp(user=user, token=token, now=now)
 
 
@@ -166,15 +169,19 @@ def step_up_by_passkey(*, user: User, answer: str, digest: bytes, now: datetime)
     return devices.record_step_up(user=user, method=StepUp.Method.PASSKEY, digest=digest, now=now)
 
 
-def begin_passkey(*, user: User, scope: str, token: str, answer: str, now: datetime) -> dict[str, Any]:
+def begin_passkey(
+    *, user: User, scope: str, token: str, answer: str, now: datetime, recovered: bool = False
+) -> dict[str, Any]:
     """
     What a browser needs to make a passkey, for somebody who has just proved who they are.
 
-    :raises PasskeyNeeded: a role of theirs needs a passkey, they have one, and gave a code.
+    :param recovered: they signed in with a recovery code, having lost their passkey: then a one-time code does.
     :raises DeskError: the proof does not pass (`prove_afresh`).
     """
-    _require_equal(user, answer)
-    prove_afresh(user=user, scope=scope, token=token, answer=answer, now=now)
+    if recovered and not answer:
+        devices.verify_otp(user=user, token=token, now=now)
+    else:
+        prove_afresh(user=user, scope=scope, token=token, answer=answer, now=now)
     return _begin_passkey(user=user, now=now)
 
 
@@ -235,11 +242,9 @@ def remove_passkey(*, actor: User, pk: int, scope: str, token: str, answer: str,
 
     :raises NoPasskey: they have no such one.
     :raises LastPasskey: a role of theirs needs a passkey, and this is the only one.
-    :raises PasskeyNeeded: a role of theirs needs a passkey, and they gave a code.
     :raises DeskError: the proof does not pass (`prove_afresh`).
     """
     _require_removable(actor, pk)
-    _require_equal(actor, answer)
     device = prove_afresh(user=actor, scope=scope, token=token, answer=answer, now=now)
     _remove(actor=actor, pk=pk, now=now)
     return device
@@ -258,12 +263,6 @@ def _require_removable(actor: User, pk: int) -> Passkey:
     if queries.is_bound(actor) and not Passkey.objects.filter(user=actor, confirmed=True).exclude(pk=pk).exists():
         raise LastPasskey
     return passkey
-
-
-def _require_equal(user: User, answer: str) -> None:
-    """Who has to use a passkey and has one manages passkeys with a passkey: a code must not become one."""
-    if not answer and queries.is_bound(user) and queries.has_any(user):
-        raise PasskeyNeeded
 
 
 def _own(actor: User, pk: int) -> Passkey:

@@ -9,7 +9,9 @@ from django.contrib.auth.password_validation import validate_password
 from trading.lib.operations import operation
 from users import audit
 from users.models import User
-from users.operations import devices, sessions, signing_in
+from users.operations import devices, passkeys, sessions, signing_in
+
+PASSWORD, RECOVERY = "profile:password", "profile:recovery-codes"  # what a passkey's proof is for
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class NewPassword:
 
     current: str
     new: str
-    token: str
+    token: str = ""
+    passkey: str = ""
 
 
 def change_password(*, actor: User, typed: NewPassword, address: str | None, keep: str, now: datetime) -> User:
@@ -59,11 +62,11 @@ def change_password(*, actor: User, typed: NewPassword, address: str | None, kee
     :raises django.core.exceptions.ValidationError: the new password is too weak.
     :raises LockedOut: too many were wrong; this one was not looked at.
     :raises WrongPassword: the current password is not right.
-    :raises DeskError: the one-time code does not pass (`verify_otp`).
+    :raises DeskError: the one-time code or passkey does not pass (`prove_afresh`).
     """
     validate_password(typed.new, actor)
     user = signing_in.check_password(username=actor.username, password=typed.current, address=address, now=now)
-    devices.verify_otp(user=user, token=typed.token, now=now)
+    passkeys.prove_afresh(user=user, scope=PASSWORD, token=typed.token, answer=typed.passkey, now=now)
     return _set_password(user=user, password=typed.new, keep=keep, now=now)
 
 
@@ -77,13 +80,13 @@ def _set_password(*, user: User, password: str, keep: str, now: datetime) -> Use
     return fresh
 
 
-def renew_recovery_codes(*, actor: User, token: str, now: datetime) -> list[str]:
+def renew_recovery_codes(*, actor: User, token: str, answer: str = "", now: datetime) -> list[str]:
     """
     Ten new recovery codes, to be shown once; the old ones work no more.
 
-    :raises DeskError: the one-time code does not pass (`verify_otp`).
+    :raises DeskError: the one-time code or passkey does not pass (`prove_afresh`).
     """
-    devices.verify_otp(user=actor, token=token, now=now)
+    passkeys.prove_afresh(user=actor, scope=RECOVERY, token=token, answer=answer, now=now)
     return _renew(actor=actor, now=now)
 
 

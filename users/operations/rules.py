@@ -71,6 +71,7 @@ REFUSALS: dict[str, Callable[[ApprovalRequest], DeskError]] = {
     "DC28": lambda _request: NotFound(),
     "DC26": lambda request: StaleDigest(**about(request)),
     "DC27": lambda _request: StaleProof(),
+    "DC29": lambda _request: PasskeyNeeded(),
 }
 PROOF_USED = "users_approvaldecision_step_up_id_key"
 
@@ -256,11 +257,11 @@ def require_decider(request: ApprovalRequest, actor: User) -> None:
 
 def require_strong(proof: StepUp, actor: User) -> None:
     """
-    Refuse a one-time code where the desk's policy wants a passkey (`PASSKEY_ROLES`).
+    Refuse anything but a passkey of who holds a role that takes one (`SecondFactorPolicy`).
 
     :raises PasskeyNeeded: a role of the actor decides with a passkey only.
     """
-    if proof.method == StepUp.Method.TOTP and passkeys.is_bound(actor):
+    if proof.method != StepUp.Method.PASSKEY and passkeys.is_bound(actor):
         raise PasskeyNeeded
 
 

@@ -9,8 +9,9 @@ from django.utils.translation import gettext_lazy as _
 
 from trading.lib.operations import operation
 from users import audit, tokens
-from users.errors import NotAuthenticated
+from users.errors import NotAuthenticated, PasskeyNeeded
 from users.models import RefreshToken, TokenFamily, User
+from users.queries import passkeys
 
 LONGEST = timedelta(hours=8)  # as a session at the console
 SWEPT_AT_ONCE = 1000
@@ -47,9 +48,24 @@ class Tokens:
     family: TokenFamily
 
 
+def require_no_passkey(user: User) -> None:
+    """
+    Refuse tokens to who signs in with a passkey: a code that was phished would open what a passkey guards.
+
+    :raises PasskeyNeeded: a role of theirs takes one.
+    """
+    if passkeys.is_bound(user):
+        raise PasskeyNeeded
+
+
 @operation
 def issue_tokens(*, user: User, address: str | None, now: datetime) -> Tokens:
-    """Begin a family for a person who has just given password and one-time code."""
+    """
+    Begin a family for a person who has just given password and one-time code.
+
+    :raises PasskeyNeeded: a role of theirs takes a passkey, which no program can give.
+    """
+    require_no_passkey(user)
     family = TokenFamily.objects.create(user=user, address=address, began_at=now, expires_at=now + LONGEST)
     change = audit.Change(after={"family": family.ref})
     audit.record("token.issued", actor=user, subject=user, at=now, change=change)

@@ -1,4 +1,4 @@
-"""The acts on people that two decide: letting in and out, roles, Telegram accounts, the policies themselves."""
+"""The acts on people that two decide: letting in and out, roles, accounts, second factors, the policies themselves."""
 
 from users import acts
 from users.own_acts.devices import ResetDevices
@@ -8,6 +8,7 @@ from users.own_acts.passwords import ResetPassword
 from users.own_acts.policies import ChangePolicy
 from users.own_acts.roles import GrantRole
 from users.own_acts.scopes import WidenScope
+from users.own_acts.second_factors import ChangeSecondFactor
 from users.own_acts.telegram import RelinkTelegram
 
 ACTS: tuple[type[acts.Act], ...] = (
@@ -22,6 +23,7 @@ ACTS: tuple[type[acts.Act], ...] = (
     ResetDevices,
     WidenScope,
     ChangePolicy,
+    ChangeSecondFactor,
 )
 
 

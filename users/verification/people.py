@@ -140,6 +140,20 @@ union all
 select act, 'has a gap in its versions' from users_approvalpolicy group by act having max(version) <> count(*)
 """
 
+SECOND_FACTORS = """
+select policy.role, 'version ' || policy.version || ' of its second factor was not carried by two people'
+from users_secondfactorpolicy as policy
+where policy.version > 1 and not exists (
+    select from users_approvalrequest as request
+    where request.act = 'second_factor.change' and request.subject_ref = policy.role and request.status = 'executed'
+        and request.payload = jsonb_build_object('passkey_required', policy.passkey_required)
+        and policy.made_at between request.closed_at and request.closed_at + interval '1 minute'
+)
+union all
+select role, 'has a gap in the versions of its second factor'
+from users_secondfactorpolicy group by role having max(version) <> count(*)
+"""
+
 KEYS = """
 select key.ref, 'is not the key that ' || coalesce(request.ref, 'a request') || ' made'
 from users_apikey as key
@@ -228,6 +242,7 @@ STATEMENTS = (
     ROLES,
     ACCOUNTS,
     POLICIES,
+    SECOND_FACTORS,
     KEYS,
     RESETS,
     SCOPES,

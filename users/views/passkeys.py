@@ -25,12 +25,15 @@ from users import access, operations
 from users.access import console
 from users.forms import AddPasskeyForm, NewPasskeyForm, RemovePasskeyForm, RenamePasskeyForm
 from users.models import Passkey
+from users.operations import profile
 from users.operations.passkeys import LastPasskey, NoPasskey
 from users.queries import confirmed_totp
 from users.queries import passkeys as queries
-from users.views.proposing import CODE_REFUSALS, CONFLICT, INVALID, PASSKEY_REFUSALS, refuse_code
+from users.views.proposing import CODE_REFUSALS, CONFLICT, INVALID, PASSKEY_REFUSALS, refuse_code, scope_of
 
-SCOPES = re.compile(r"decide:[0-9a-f]{64}|propose:[A-Za-z0-9-]{1,64}|passkeys:(?:add|remove-[0-9]{1,18})")
+SCOPES = re.compile(
+    rf"decide:[0-9a-f]{{64}}|passkeys:(?:add|remove-[0-9]{{1,18}})|{profile.PASSWORD}|{profile.RECOVERY}"
+)
 ADDING = "passkeys:add"
 
 
@@ -48,7 +51,14 @@ def passkeys(request: HttpRequest) -> HttpResponse:
     token, answer = form.cleaned_data["otp_token"], form.cleaned_data["passkey"]
     actor = access.actor(request)
     try:
-        options = operations.begin_passkey(user=actor, scope=ADDING, token=token, answer=answer, now=clock.now())
+        options = operations.begin_passkey(
+            user=actor,
+            scope=ADDING,
+            token=token,
+            answer=answer,
+            recovered=access.opened_with_recovery(actor),
+            now=clock.now(),
+        )
     except CODE_REFUSALS as error:
         return _list(request, form, status=refuse_code(form, error))
     access.renew_key(request)
@@ -67,26 +77,36 @@ def new(request: HttpRequest) -> HttpResponse:
         return redirect("users:passkeys")
     answer, name = form.cleaned_data["passkey"], form.cleaned_data["name"]
     try:
-        operations.add_passkey(user=actor, answer=answer, name=name, now=clock.now())
+        passkey = operations.add_passkey(user=actor, answer=answer, name=name, now=clock.now())
     except PASSKEY_REFUSALS as error:
         messages.warning(request, error.sentence)
     else:
+        if access.is_held_up(actor):
+            _go_on_with(request, passkey)
         messages.success(request, _("The passkey is added. Use it beside your password, and to decide."))
         access.note_passkeys(request, actor)
     return redirect("users:passkeys")
+
+
+def _go_on_with(request: HttpRequest, passkey: Passkey) -> None:
+    """Whoever was held up has just shown themselves to the new passkey: the session goes on under it."""
+    access.renew_key(request)
+    django_otp.login(request, passkey)
 
 
 @require_POST
 @console("console.view", before_passkey=True)
 def challenge(request: HttpRequest) -> HttpResponse:
     """
-    Give a page's script a challenge for one purpose.
+    Give a page's script a challenge for one purpose: a fixed one, or what a form proposes (`passkey_for` its page).
 
     :raises NotFound: nobody proves anything for such a purpose.
     :raises NoPasskey: the reader has none.
     """
     scope = request.POST.get("scope", "")
-    if not SCOPES.fullmatch(scope):
+    if path := request.POST.get("passkey_for"):
+        scope = scope_of(request.POST, path=path)
+    elif not SCOPES.fullmatch(scope):
         raise NotFound
     return JsonResponse(operations.begin_proof(user=access.actor(request), scope=scope, now=clock.now()))
 
@@ -160,12 +180,14 @@ def _show_making(request: HttpRequest, name: str, options: Mapping[str, Any]) ->
 
 def _list(request: HttpRequest, form: AddPasskeyForm, *, status: int = 200) -> HttpResponse:
     actor = access.actor(request)
-    found = queries.of_user(actor)
+    found, held_up = queries.of_user(actor), access.is_held_up(actor)
     context = {
         "room": "profile",
         "passkeys": found,
         "form": form,
         "scope": ADDING,
-        "must_add": not found and queries.is_bound(actor),
+        "must_add": held_up and not found,
+        "must_return": held_up and bool(found),
+        "recovered": access.opened_with_recovery(actor),
     }
     return render(request, "users/passkeys.html", context, status=status)

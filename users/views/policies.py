@@ -10,6 +10,7 @@ from users.access import console
 from users.forms import PolicyForm
 from users.models import ApprovalPolicy, User
 from users.queries import approvals as queries
+from users.queries import passkeys
 from users.views import proposing
 
 CHANGE = "policy.change"
@@ -18,8 +19,9 @@ CHANGE = "policy.change"
 @require_safe
 @console("policy.view")
 def policies(request: HttpRequest) -> HttpResponse:
-    """List the acts two people decide and the terms of each."""
-    return render(request, "users/policies.html", {"room": "policies", "policies": queries.policies()})
+    """List the acts two people decide and the terms of each, and what each role takes as second factor."""
+    context = {"room": "policies", "policies": queries.policies(), "factors": passkeys.second_factors()}
+    return render(request, "users/policies.html", context)
 
 
 @require_safe

@@ -56,7 +56,7 @@ def look(request: HttpRequest) -> HttpResponse:
 @require_POST
 @console("console.view")
 def password(request: HttpRequest) -> HttpResponse:
-    """Change the reader's password: the current one, and a fresh one-time code. Their other sessions end."""
+    """Change the reader's password: the current one, and a fresh one-time code or passkey. Their other sessions end."""
     form = ChangePasswordForm(request.POST)
     status = _change_password(request, form) if form.is_valid() else INVALID
     if status:
@@ -67,9 +67,8 @@ def password(request: HttpRequest) -> HttpResponse:
 
 def _change_password(request: HttpRequest, form: ChangePasswordForm) -> int:
     """Change it; the answer is the status to show the form with again, or nothing."""
-    typed = NewPassword(
-        form.cleaned_data["current_password"], form.cleaned_data["new_password"], form.cleaned_data["otp_token"]
-    )
+    cleaned = form.cleaned_data
+    typed = NewPassword(cleaned["current_password"], cleaned["new_password"], cleaned["otp_token"], cleaned["passkey"])
     try:
         user = operations.change_password(
             actor=access.actor(request),
@@ -102,9 +101,11 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     form = RenewCodesForm(request.POST)
     if not form.is_valid():
         return _show(request, codes=form, status=INVALID)
-    token = form.cleaned_data["otp_token"]
+    token, answer = form.cleaned_data["otp_token"], form.cleaned_data["passkey"]
     try:
-        codes = operations.renew_recovery_codes(actor=access.actor(request), token=token, now=clock.now())
+        codes = operations.renew_recovery_codes(
+            actor=access.actor(request), token=token, answer=answer, now=clock.now()
+        )
     except CODE_REFUSALS as error:
         return _show(request, codes=form, status=refuse_code(form, error))
     access.renew_key(request)

@@ -1,15 +1,18 @@
-"""Proposing from any page: checked first, then the one-time code, then the proposal."""
+"""Proposing from any page: checked first, then the one-time code or passkey, then the proposal."""
 
+import hashlib
+import json
 from dataclasses import dataclass
+from typing import cast
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 
 from trading.lib import clock
 from trading.lib.errors import Conflict, DeskError, Forbidden, NotFound
-from users import access, acts, operations
+from users import access, acts, context, operations
 from users.errors import NoDevice, PasskeyNeeded, ReusedCode, TooManyCodes, WrongCode
 from users.forms import CodeForm, ProposalForm
 from users.models import ApprovalRequest, User
@@ -19,6 +22,7 @@ from users.queries import approvals as queries
 
 INVALID, CONFLICT, THROTTLED = 422, 409, 429
 PASSKEY_REFUSALS = (PasskeyNeeded, NoPasskey, PasskeyRefused, ChallengeGone, PasskeyCopied)
+PROOF = {"csrfmiddlewaretoken", "otp_token", "passkey", "passkey_for"}  # what proves, and is not proposed
 CODE_REFUSALS = (WrongCode, ReusedCode, TooManyCodes, NoDevice, *PASSKEY_REFUSALS)
 
 
@@ -37,6 +41,17 @@ def refuse_code(form: CodeForm, error: DeskError) -> int:
         return INVALID
     form.add_error("otp_token", _("One-time code: %(problem)s") % {"problem": error.sentence})
     return THROTTLED if isinstance(error, TooManyCodes) else INVALID
+
+
+def scope_of(data: QueryDict, *, path: str) -> str:
+    """
+    Name the purpose of a passkey's proof for one proposal: a digest of the page it is sent to and all that is sent.
+
+    The page names the act and what it is about. Line breaks count as one character, however a browser sends them.
+    """
+    typed = {name: [value.replace("\r\n", "\n") for value in data.getlist(name)] for name in data if name not in PROOF}
+    digest = hashlib.sha256(json.dumps([path, typed], sort_keys=True).encode()).hexdigest()
+    return f"propose:{digest}"
 
 
 def candidates(act: str, subject_ref: str, actor: User) -> list[User]:
@@ -66,7 +81,7 @@ def propose(form: ProposalForm, *, act: str, subject_ref: str, actor: User) -> A
         if not queries.is_known(actor, proposal.key):
             operations.prove_afresh(
                 user=actor,
-                scope=f"propose:{proposal.key}",
+                scope=scope_of(cast("QueryDict", form.data), path=context.current().path),
                 token=cleaned["otp_token"],
                 answer=cleaned["passkey"],
                 now=now,

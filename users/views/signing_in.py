@@ -96,16 +96,18 @@ def one_time_code(request: HttpRequest, user: User) -> HttpResponse:
     """Ask for a code of the authenticator, or a passkey."""
     if queries.confirmed_totp(user) is None:
         return redirect("users:enrolment")
-    form = SecondFactorForm(request.POST if request.method == "POST" else None)
+    only = passkeys.takes_no_code(user)
+    form = SecondFactorForm(request.POST if request.method == "POST" else None, no_code=only)
     if form.is_valid():
         token, answer = form.cleaned_data["otp_token"], form.cleaned_data["passkey"]
         try:
             device = operations.prove_afresh(user=user, scope=SIGN_IN, token=token, answer=answer, now=clock.now())
         except DeskError as error:
-            form.add_error(None if answer else "otp_token", error.sentence)
+            form.add_error(None if answer or only else "otp_token", error.sentence)
         else:
             return _let_in(request, user, device)
-    return _show(request, "users/otp.html", form, passkeys=passkeys.has_any(user), scope=SIGN_IN)
+    offered = only or passkeys.has_any(user)
+    return _show(request, "users/otp.html", form, passkeys=offered, no_code=only, scope=SIGN_IN)
 
 
 @_second_step
