@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 from django.utils import translation
-from django.utils.translation import get_language
+from django.utils.translation import get_language, gettext, gettext_noop
 
 from alerting import operations
 from alerting.inbox import Outgoing
@@ -23,6 +23,7 @@ from settlement.models import Settlement, TransferAttempt
 from trading.lib.chat import message
 from users.models import AuditEvent, Counterparty, Role, TelegramLink, User
 from users.models.roles import STAFF_ROLES
+from users.queries.scopes import not_serving
 
 Method, Waits = OutboundMessage.Method, Settlement.Status
 WAITING_AT_BIRTH = (Waits.FLAGGED_OFF, Waits.AWAITING_FUNDS, Waits.AWAITING_APPROVAL)
@@ -52,10 +53,26 @@ class Routing:
         with translation.override(reader.user.language):
             return self._message(reader, Method.SEND, {"text": write(cards.Voice(reader.user, self.now))})
 
+    def alarm(self, reader: Reader, write: Callable[[cards.Voice], str]) -> OutboundMessage:
+        """Write to one reader, once for the same event about the same subject in a quarter of an hour."""
+        written = self.text(reader, write)
+        quarter = int(self.event.at.timestamp()) // QUARTER_SECONDS
+        written.key = f"alarm:{self.event.name}:{self.event.subject_ref}:{quarter}:{reader.chat_id}"
+        return written
+
     def _message(self, reader: Reader, method: OutboundMessage.Method, payload: dict[str, object]) -> OutboundMessage:
         key = f"event:{self.event.pk}:{reader.chat_id}:{method}"
         return OutboundMessage(key=key, chat_id=reader.chat_id, user=reader.user, method=method, payload=payload)
 
+
+QUARTER_SECONDS = 15 * 60
+SIGN_IN_ALARMS = {
+    "sign_in.locked_out": gettext_noop("Too many wrong passwords or codes: locked out for a while."),
+    "device.recovery_code_used": gettext_noop("Signed in with a recovery code."),
+    "token.reused": gettext_noop("A refresh token came twice: somebody has a copy. All its tokens have ended."),
+    "passkey.counter_went_back": gettext_noop("The counter of a passkey went back: it seems to be copied."),
+}
+ALARMED = (Role.OPS, Role.ADMIN)
 
 type Route = Callable[[Routing], Iterable[OutboundMessage]]
 
@@ -166,6 +183,28 @@ def _evidence_broken(routing: Routing) -> Iterator[OutboundMessage]:
         yield routing.text(reader, lambda _voice: message("telegram/evidence_broken.html", context))
 
 
+def _sign_in_alarm(routing: Routing) -> Iterator[OutboundMessage]:
+    """Operations and administrators who serve the login's counterparty. Names nobody has alarm nobody."""
+    user = User.objects.select_related("person").filter(ref=routing.event.subject_ref).first()
+    if user is None:
+        return
+    found = list(readers(User.objects.filter(role_grants__role__in=ALARMED, role_grants__revoked_at=None)))
+    outside = not_serving([reader.user for reader in found], user.counterparty_id)
+
+    def write(voice: cards.Voice) -> str:
+        context = {
+            "what": gettext(SIGN_IN_ALARMS[routing.event.name]),
+            "name": user.username,
+            "at": voice.clock(routing.event.at),
+            "address": routing.event.address or "",
+        }
+        return message("telegram/sign_in_alarm.html", context)
+
+    for reader in found:
+        if reader.user.pk not in outside:
+            yield routing.alarm(reader, write)
+
+
 def _account_cut_off(routing: Routing) -> Iterator[OutboundMessage]:
     """The chat that spoke for a user until now; it hears of it, whoever holds it."""
     cut_off = routing.event.before.get("telegram_id")
@@ -245,6 +284,7 @@ def _transfer_of(settlement: Settlement) -> tuple[str, str]:
 
 
 ROUTES: dict[str, Route] = {
+    **dict.fromkeys(SIGN_IN_ALARMS, _sign_in_alarm),
     "audit.broken": _evidence_broken,
     "telegram.ended": _account_cut_off,
     "telegram.linked": _account_cut_off,

@@ -55,8 +55,9 @@ class RecoveryDeviceReview(Review):
     def get_queryset(self, request: HttpRequest) -> QuerySet[RecoveryDevice]:
         """With how many codes are left, and how many are used."""
         unused = Count("codes", filter=Q(codes__used_at__isnull=True))
-        sheets: QuerySet[RecoveryDevice] = super().get_queryset(request)
-        return sheets.annotate(left=unused, used=Count("codes") - unused)
+        counted = {"left": unused, "used": Count("codes") - unused}
+        sheets: QuerySet[RecoveryDevice] = super().get_queryset(request).annotate(**counted)
+        return sheets
 
     @admin.display(description=_("codes left"))
     def left(self, sheet: Any) -> int:
