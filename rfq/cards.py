@@ -25,7 +25,7 @@ from users.models import Counterparty, User
 REVIEW, ACCEPT, BACK, CANCEL, PULL = "rfq.review", "rfq.accept", "rfq.back", "rfq.cancel", "quote.pull"
 USDT = "USDT"
 FEWEST_DECIMALS = 2
-ENDED = (Rfq.Status.FILLED, Rfq.Status.CANCELLED, Rfq.Status.EXPIRED)
+ENDED = (Rfq.Status.FILLED, Rfq.Status.CANCELLED, Rfq.Status.EXPIRED, Rfq.Status.REJECTED)
 
 type Rows = tuple[tuple[Button, ...], ...]
 

@@ -103,6 +103,20 @@ class NoSuchQuote(NotFound):
     text = _("There is no such quote for you.")
 
 
+class NotTheirTrader(Invalid):
+    """The person on the phone is no active login of the party in question."""
+
+    code = "not_their_trader"
+    text = _("{username} cannot trade for anybody at present. Name an active login of the party that called.")
+
+
+class NoHeartbeat(Invalid):
+    """A heartbeat promises the next one within 5 to 300 seconds."""
+
+    code = "bad_heartbeat"
+    text = _("A heartbeat promises the next one within {minimum} to {maximum} seconds.")
+
+
 class NoAddress(Conflict):
     """The destination is not an approved address of the client."""
 
@@ -150,6 +164,13 @@ class QuoteExpired(Conflict):
 
     code = "quote_expired"
     text = _("This quote has expired. Nothing was traded. Wait for a new one or ask again.")
+
+
+class QuoteUnconfirmed(Conflict):
+    """The desk took the quote down from a phone call, and its LP has not confirmed it yet."""
+
+    code = "quote_unconfirmed"
+    text = _("The liquidity provider has not confirmed this price yet. Nothing was traded. Try again in a moment.")
 
 
 class QuoteGone(Conflict):

@@ -12,6 +12,7 @@ from rfq.models.trading import Side
 from trading.lib.money import USDT, Unit, round_down, round_half_even, round_up
 
 BPS = Decimal(10_000)
+BPS_STEP = Decimal("0.0001")
 LARGEST = Decimal(10) ** 15
 EXACT = 60  # digits: no product of an amount and a price is rounded before it is rounded on purpose
 
@@ -68,6 +69,17 @@ def _amounts(wanted: Wanted, price: Decimal, fiat: Unit) -> tuple[Decimal, Decim
     assert wanted.quote_amount is not None  # noqa: S101 - exactly one is given
     base = wanted.quote_amount / price
     return round_down(base, USDT.step) if buys else round_up(base, USDT.step), wanted.quote_amount
+
+
+def spread_bps(price: Decimal, *, mid: Decimal, side: str) -> Decimal:
+    """How far a price is from the mid, in basis points: positive where the client pays it."""
+    sign = 1 if side == Side.BUY else -1
+    return round_half_even(sign * (price - mid) / mid * BPS, BPS_STEP)
+
+
+def distance_bps(price: Decimal, other: Decimal) -> Decimal:
+    """How far the other price is from the price, in basis points, whichever is the higher."""
+    return round_half_even(abs(other - price) / price * BPS, BPS_STEP)
 
 
 def is_better(one: Decimal, other: Decimal, *, side: str) -> bool:

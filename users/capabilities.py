@@ -22,7 +22,9 @@ _STOPS = frozenset({"flag.off", "user.suspend", "role.revoke", "key.revoke", "te
 CAPABILITIES: dict[str, frozenset[str]] = {
     Role.TRADER: frozenset({"rfq.request", "rfq.accept", "settlement.own", "dispute.own"}),
     Role.LP: frozenset({"rfq.quote", "settlement.own", "dispute.own"}),
-    Role.OPS: _ROOMS | _STOPS | {"audit.own", "dispute.handle", "onboarding.record", "telegram.link", "user.create"},
+    Role.OPS: _ROOMS
+    | _STOPS
+    | {"audit.own", "dispute.handle", "onboarding.record", "rfq.enter", "telegram.link", "user.create"},
     Role.APPROVER: _ROOMS | _STOPS | {"policy.view", "audit.own", "scope.narrow"},
     Role.ADMIN: _ROOMS | _STOPS | {"policy.view", "scope.narrow"},
     Role.AUDITOR: _ROOMS | {"policy.view", "audit.own", "audit.view"},

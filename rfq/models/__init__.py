@@ -2,6 +2,18 @@
 
 from rfq.models.disputes import Dispute, DisputeNote
 from rfq.models.market import Pair, TradingTerms
-from rfq.models.trading import Fill, Quote, Rfq
+from rfq.models.presence import Heartbeat
+from rfq.models.trading import Fill, Invitation, Outcome, Quote, Rfq
 
-__all__ = ["Dispute", "DisputeNote", "Fill", "Pair", "Quote", "Rfq", "TradingTerms"]
+__all__ = [
+    "Dispute",
+    "DisputeNote",
+    "Fill",
+    "Heartbeat",
+    "Invitation",
+    "Outcome",
+    "Pair",
+    "Quote",
+    "Rfq",
+    "TradingTerms",
+]

@@ -13,26 +13,36 @@ from rfq.operations.disputes import (
 )
 from rfq.operations.expiring import expire_due
 from rfq.operations.market import NewTerms, open_pair, set_terms
-from rfq.operations.quoting import pull_quote, submit_quote
-from rfq.operations.requesting import RfqRequest, cancel_rfq, create_rfq
+from rfq.operations.presence import beat, stop_beating, watch_heartbeat
+from rfq.operations.pulling import pass_rfq, pull_quote
+from rfq.operations.quoting import Offer, confirm_quote, enter_quote, submit_quote
+from rfq.operations.requesting import RfqRequest, cancel_rfq, create_rfq, enter_rfq
 
 __all__ = [
     "Complaint",
     "NewTerms",
+    "Offer",
     "Remark",
     "RfqRequest",
     "accept_quote",
     "add_note",
     "assign_dispute",
+    "beat",
     "cancel_rfq",
+    "confirm_quote",
     "create_rfq",
+    "enter_quote",
+    "enter_rfq",
     "expire_due",
     "open_dispute",
     "open_pair",
+    "pass_rfq",
     "pull_quote",
     "resolve_dispute",
     "set_terms",
+    "stop_beating",
     "submit_quote",
     "unassign_dispute",
+    "watch_heartbeat",
     "withdraw_dispute",
 ]

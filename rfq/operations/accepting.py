@@ -6,12 +6,13 @@ quote is taken by a statement that compares its deadline with the database's clo
 locks are held, so a quote that expired while this waited is refused.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Case, DecimalField, Exists, OuterRef, Subquery, Sum, Value, When
+from django.db.models import Case, DecimalField, Exists, F, OuterRef, QuerySet, Subquery, Sum, Value, When
 from django.db.models.functions import Coalesce
 
+from rfq import pricing
 from rfq.errors import (
     AlreadyFilled,
     DailyLimit,
@@ -21,10 +22,13 @@ from rfq.errors import (
     NotAClient,
     QuoteExpired,
     QuoteGone,
+    QuoteUnconfirmed,
     RfqOver,
 )
-from rfq.models import Fill, Quote, Rfq, TradingTerms
+from rfq.models import Fill, Heartbeat, Quote, Rfq, TradingTerms
+from rfq.models.trading import Side
 from rfq.operations.requesting import check_size
+from rfq.operations.taking import Taken, take
 from settlement.operations import Terms, open_settlement
 from trading.lib.clock import DatabaseClock
 from trading.lib.errors import Conflict
@@ -46,6 +50,7 @@ def accept_quote(*, quote_ref: str, actor: User, key: str, now: datetime) -> Fil
     :raises NoSuchQuote: not a quote on one of the actor's client's RFQs.
     :raises QuoteExpired: its time was over when it was to be taken.
     :raises QuoteGone: it was pulled or replaced, or its LP or pair does not trade at present.
+    :raises QuoteUnconfirmed: the desk took it down from a phone call, and its LP has not confirmed it.
     :raises AlreadyFilled: the RFQ was traded by another accept.
     :raises KeyReused: the client traded another quote with this key.
     :raises RfqOver: the RFQ was cancelled or expired.
@@ -65,9 +70,11 @@ def accept_quote(*, quote_ref: str, actor: User, key: str, now: datetime) -> Fil
         raise KeyReused
     _check_open(quote, terms.counterparty)
     _check_limits(quote, terms)
-    _take(quote, now=now)
+    taken = take(quote, now=now)
+    if taken is None:
+        raise _why_not(quote)
     rfq.move(Rfq.Status.FILLED, at=now)
-    fill = _book(quote, terms.counterparty, actor=actor, key=key, now=now)
+    fill = _book(quote, taken, terms.counterparty, actor=actor, key=key, now=now)
     change = audit.Change(after=_facts(fill), capability="rfq.accept")
     audit.record("fill.booked", actor=actor, subject=fill, at=now, change=change)
     return fill
@@ -97,8 +104,21 @@ def _lock_quote(quote_ref: str, *, key: str, now: datetime) -> Quote:
     )
     related = ("rfq__pair__quote_asset", "rfq__destination", "lp")
     used = Exists(Fill.objects.filter(client=OuterRef("rfq__counterparty"), idempotency_key=key))
-    rows = Quote.objects.select_related(*related).annotate(traded_today=traded, is_key_used=used)
+    rows = Quote.objects.select_related(*related).annotate(traded_today=traded, is_key_used=used, **_quoted_at())
     return rows.select_for_update(of=("rfq", "self")).get(ref=quote_ref)
+
+
+def _quoted_at() -> dict[str, Subquery]:
+    """When the RFQ had its first quote, and when the best one it ever had."""
+    quotes: QuerySet[Quote] = Quote.objects.filter(rfq=OuterRef("rfq")).exclude(
+        status__in=[Status.REJECTED, Status.ENTERED]
+    )
+    for_client = F("all_in_price") * Case(When(rfq__side=Side.BUY, then=Value(1)), default=Value(-1))
+    first, best = quotes.order_by("pk"), quotes.order_by(for_client, "pk")
+    return {
+        "first_quoted_at": Subquery(first.values("created_at")[:1]),
+        "best_quoted_at": Subquery(best.values("created_at")[:1]),
+    }
 
 
 def _replay(rfq: Rfq, quote: Quote, key: str) -> Fill:
@@ -122,26 +142,19 @@ def _check_limits(quote: Quote, terms: TradingTerms) -> None:
         raise DailyLimit(limit=terms.daily_notional, left=max(left, Decimal(0)))
 
 
-def _take(quote: Quote, *, now: datetime) -> None:
-    """The quote is traded and its siblings done away with, in one statement, if it is still firm."""
-    firm = Quote.objects.filter(pk=quote.pk, status=Status.ACTIVE, valid_until__gt=DatabaseClock())
-    in_time = Rfq.objects.filter(pk=quote.rfq_id, status=Rfq.Status.QUOTED, expires_at__gt=DatabaseClock())
-    live = Quote.objects.filter(rfq_id=quote.rfq_id, status=Status.ACTIVE)
-    outcome = Case(When(pk=quote.pk, then=Value(Status.TRADED)), default=Value(Status.DONE_AWAY))
-    taken = live.filter(Exists(firm), Exists(in_time)).update(status=outcome, updated_at=now)
-    if not taken:
-        raise _why_not(quote)
-
-
 def _why_not(quote: Quote) -> Conflict:
     if quote.rfq.status not in Rfq.LIVE:
         return RfqOver(ref=quote.rfq.ref)
     if quote.status in {Status.PULLED, Status.REPLACED}:
         return QuoteGone()
+    if quote.status == Status.ENTERED:
+        return QuoteUnconfirmed()
+    if Heartbeat.objects.filter(lp=quote.lp, due_at__lte=DatabaseClock()).exists():
+        return QuoteGone()
     return QuoteExpired()
 
 
-def _book(quote: Quote, client: Counterparty, *, actor: User, key: str, now: datetime) -> Fill:
+def _book(quote: Quote, taken: Taken, client: Counterparty, *, actor: User, key: str, now: datetime) -> Fill:
     rfq, fill_ref = quote.rfq, new_ref("FIL")
     terms = Terms(
         trade_ref=fill_ref,
@@ -172,9 +185,26 @@ def _book(quote: Quote, client: Counterparty, *, actor: User, key: str, now: dat
         price=quote.all_in_price,
         lp_price=quote.price,
         filled_at=now,
+        cover_bps=taken.cover_price and pricing.distance_bps(quote.all_in_price, taken.cover_price),
+        **_speeds(quote, taken),
     )
     fill.save(force_insert=True)
     return fill
+
+
+def _speeds(quote: Quote, taken: Taken) -> dict[str, int]:
+    """How fast LPs and client were. The clocks of two machines may differ a little: nothing is negative."""
+    asked_at = quote.rfq.created_at
+    return {
+        "first_quote_ms": _milliseconds(quote.first_quoted_at - asked_at),  # type: ignore[attr-defined]
+        "best_quote_ms": _milliseconds(quote.best_quoted_at - asked_at),  # type: ignore[attr-defined]
+        "decision_ms": _milliseconds(taken.at - quote.created_at),
+        "quote_left_ms": _milliseconds(quote.valid_until - taken.at),
+    }
+
+
+def _milliseconds(time: timedelta) -> int:
+    return max(0, round(time / timedelta(milliseconds=1)))
 
 
 def _facts(fill: Fill) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from rfq.models import Quote, Rfq
-from rfq.operations.quoting import reopen_if_unquoted
+from rfq.operations.pulling import reopen_if_unquoted
 from trading.lib.clock import DatabaseClock
 from trading.lib.operations import operation
 from users import audit
@@ -26,15 +26,15 @@ def expire_due(*, now: datetime) -> int:
 
 
 def _expire_rfq(rfq: Rfq, *, now: datetime) -> None:
-    live = Quote.objects.filter(rfq=rfq, status=Quote.Status.ACTIVE)
+    live = Quote.objects.filter(rfq=rfq, status__in=Quote.LIVE)
     live.update(status=Quote.Status.EXPIRED, updated_at=now)
     rfq.move(Rfq.Status.EXPIRED, at=now)
     audit.record("rfq.expired", actor=None, subject=rfq, at=now, change=audit.Change(after={"status": rfq.status}))
 
 
 def _expire_quotes(*, now: datetime) -> int:
-    past = Quote.objects.filter(status=Quote.Status.ACTIVE, valid_until__lte=DatabaseClock())
-    rfqs = Rfq.objects.filter(pk__in=past.values("rfq_id"), status=Rfq.Status.QUOTED).order_by("pk")
+    past = Quote.objects.filter(status__in=Quote.LIVE, valid_until__lte=DatabaseClock())
+    rfqs = Rfq.objects.filter(pk__in=past.values("rfq_id"), status__in=Rfq.LIVE).order_by("pk")
     expired = 0
     for rfq in rfqs.select_for_update(skip_locked=True)[:AT_ONCE]:
         for quote in past.filter(rfq=rfq):

@@ -1,5 +1,6 @@
-"""An LP answers with a firm quote, improves it, or takes it back."""
+"""An LP answers with a firm quote, or improves it, by itself or by phone."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -12,27 +13,48 @@ from rfq.errors import (
     NoSuchQuote,
     NoSuchRfq,
     NotAnLp,
+    NotTheirTrader,
+    QuoteExpired,
     RfqExpired,
     RfqOver,
 )
-from rfq.models import Pair, Quote, Rfq
+from rfq.models import Invitation, Pair, Quote, Rfq
 from trading.lib import jobs
 from trading.lib.clock import DatabaseClock
+from trading.lib.errors import DeskError
 from trading.lib.jobs import Later
 from trading.lib.operations import operation
 from users import audit, capabilities
 from users.models import Counterparty, User
+from users.operations import require_served
 
 SHORTEST, LONGEST = 10, 60
 HIGHEST_PRICE = Decimal(10) ** 9
 
 
-@operation
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """
+    What an LP says.
+
+    :param price: the LP's own, quote currency per USDT, on the pair's tick.
+    :param key: the same key again is the same quote.
+    :param ttl_seconds: how long it is firm, 10 to 60; the pair's usual time when not given.
+    """
+
+    rfq_ref: str
+    price: Decimal
+    key: str
+    ttl_seconds: int | None = None
+
+
 def submit_quote(
     *, rfq_ref: str, price: Decimal, actor: User, key: str, now: datetime, ttl_seconds: int | None = None
 ) -> Quote:
     """
     A firm quote: no last look. It replaces the LP's earlier one on the same RFQ.
+
+    A well-formed one that is refused stays on record as rejected.
 
     :param price: the LP's own, quote currency per USDT, on the pair's tick.
     :param key: the same key again is the same quote.
@@ -44,26 +66,109 @@ def submit_quote(
     :raises BadPrice: not positive, not on a tick, or the amounts come to nothing.
     :raises BadLifetime: outside 10 to 60 seconds.
     """
-    capabilities.require(actor, "rfq.quote")
-    lp = _lp_of(actor)
-    rfq = _lock_rfq(rfq_ref)
-    known = Quote.objects.select_related("rfq").filter(lp=lp, idempotency_key=key).first()
-    if known is not None:
-        if known.rfq_id != rfq.pk or known.price != price:
-            raise KeyReused
+    made = _offer(offer=Offer(rfq_ref, price, key, ttl_seconds), dealer=actor, entered_by=None, now=now)
+    if isinstance(made, DeskError):
+        raise made
+    return made
+
+
+def enter_quote(*, offer: Offer, dealer: User, actor: User, now: datetime) -> Quote:
+    """
+    Take down the quote of an LP's dealer who is on the phone. It is not firm until its LP confirms it.
+
+    :raises NotTheirTrader: the dealer may not quote.
+    :raises MissingCapability: the actor may not enter quotes.
+    :raises NotFound: the actor does not serve this LP.
+    :raises DeskError: whatever `submit_quote` refuses.
+    """
+    made = _offer(offer=offer, dealer=dealer, entered_by=actor, now=now)
+    if isinstance(made, DeskError):
+        raise made
+    return made
+
+
+@operation
+def _offer(*, offer: Offer, dealer: User, entered_by: User | None, now: datetime) -> Quote | DeskError:
+    """Make the quote, or its record as rejected; the refusal is returned, to be raised once that is committed."""
+    lp = _lp_that_may(dealer, entered_by=entered_by)
+    rfq = _lock_rfq(offer.rfq_ref)
+    if known := _known(rfq, lp, offer):
         return known
-    _require_live(rfq)
-    seconds = _lifetime(rfq.pair, ttl_seconds)
-    deal = _deal(rfq, price)
+    quote = _new_quote(rfq, lp, offer, now=now)
+    quote.quoted_by, quote.entered_by = dealer, entered_by
+    try:
+        _admit(quote)
+    except DeskError as refusal:
+        return _reject(quote, refusal, now=now)
+    quote.status = Quote.Status.ENTERED if entered_by else Quote.Status.ACTIVE
+    earlier = _replace_earlier(quote, now=now)
+    quote.save(force_insert=True)
+    if not entered_by:
+        _answered(quote, now=now)
+    _record("quote.entered" if entered_by else "quote.submitted", quote, earlier, now=now)
+    jobs.defer("rfq.sweep", later=Later(at=quote.valid_until))
+    return quote
+
+
+@operation
+def confirm_quote(*, quote_ref: str, actor: User, now: datetime) -> Quote:
+    """
+    The LP stands by what the desk took down from its phone call: from now on the quote is firm.
+
+    :raises NoSuchQuote: not one of the actor's LP that waits for this.
+    :raises RfqOver: the RFQ is filled, cancelled or expired.
+    :raises QuoteExpired: its time is over.
+    """
+    capabilities.require(actor, "rfq.quote")
+    lp = lp_of(actor)
+    mine = Quote.objects.filter(ref=quote_ref, lp=lp)
+    rfq = _lock_rfq(mine.values_list("rfq__ref", flat=True).first() or "")
+    quote = mine.select_related("rfq", "quoted_by").filter(status=Quote.Status.ENTERED).first()
+    if quote is None:
+        raise NoSuchQuote
+    require_live(rfq)
+    if not mine.filter(valid_until__gt=DatabaseClock()).exists():
+        raise QuoteExpired
+    quote.rfq = rfq
     earlier = Quote.objects.filter(rfq=rfq, lp=lp, status=Quote.Status.ACTIVE).first()
     if earlier is not None:
         earlier.move(Quote.Status.REPLACED, at=now)
-    quote = Quote(
+    quote.move(Quote.Status.ACTIVE, at=now)
+    _answered(quote, now=now)
+    change = audit.Change(before=_before(earlier), after=_after(quote), capability="rfq.quote")
+    audit.record("quote.confirmed", actor=actor, subject=quote, at=now, change=change)
+    return quote
+
+
+def _lp_that_may(dealer: User, *, entered_by: User | None) -> Counterparty:
+    """The dealer's LP, if the dealer may quote, or the one who enters it may, in the dealer's name."""
+    if entered_by is None:
+        capabilities.require(dealer, "rfq.quote")
+        return lp_of(dealer)
+    capabilities.require(entered_by, "rfq.enter")
+    if not capabilities.holds(dealer, "rfq.quote"):
+        raise NotTheirTrader(username=dealer.username)
+    lp = lp_of(dealer)
+    require_served(entered_by, lp.pk)
+    return lp
+
+
+def _known(rfq: Rfq, lp: Counterparty, offer: Offer) -> Quote | None:
+    made = Quote.objects.select_related("rfq").filter(lp=lp, idempotency_key=offer.key)
+    known = made.exclude(status=Quote.Status.REJECTED).first()
+    if known is not None and (known.rfq_id != rfq.pk or known.price != offer.price):
+        raise KeyReused
+    return known
+
+
+def _new_quote(rfq: Rfq, lp: Counterparty, offer: Offer, *, now: datetime) -> Quote:
+    seconds = _lifetime(rfq.pair, offer.ttl_seconds)
+    deal = _deal(rfq, offer.price)
+    return Quote(
         rfq=rfq,
         lp=lp,
-        quoted_by=actor,
-        idempotency_key=key,
-        price=price,
+        idempotency_key=offer.key,
+        price=offer.price,
         all_in_price=deal.all_in_price,
         base_amount=deal.base_amount,
         quote_amount=deal.quote_amount,
@@ -73,32 +178,69 @@ def submit_quote(
         updated_at=now,
         valid_until=min(now + timedelta(seconds=seconds), rfq.expires_at),
     )
+
+
+def _admit(quote: Quote) -> None:
+    """Refuse what this LP may not quote now."""
+    if quote.lp.status != Counterparty.Status.ACTIVE:
+        raise Frozen(counterparty=quote.lp.name)
+    require_live(quote.rfq)
+
+
+def _reject(quote: Quote, refusal: DeskError, *, now: datetime) -> DeskError:
+    quote.status, quote.refusal = Quote.Status.REJECTED, refusal.code
     quote.save(force_insert=True)
-    if rfq.status == Rfq.Status.OPEN:
-        rfq.move(Rfq.Status.QUOTED, at=now)
-    _record(quote, earlier, actor=actor, now=now)
-    jobs.defer("rfq.sweep", later=Later(at=quote.valid_until))
-    return quote
+    _record("quote.rejected", quote, None, now=now)
+    return refusal
 
 
-def _record(quote: Quote, earlier: Quote | None, *, actor: User, now: datetime) -> None:
-    after: dict[str, object] = {
+def _replace_earlier(quote: Quote, *, now: datetime) -> Quote | None:
+    """End what the LP said before on this RFQ; by phone it only ends what was said by phone."""
+    stale = [Quote.Status.ENTERED] if quote.entered_by else [Quote.Status.ENTERED, Quote.Status.ACTIVE]
+    earlier = list(Quote.objects.filter(rfq=quote.rfq, lp=quote.lp, status__in=stale).order_by("pk"))
+    for one in earlier:
+        one.move(Quote.Status.REPLACED, at=now)
+    return earlier[-1] if earlier else None
+
+
+def _answered(quote: Quote, *, now: datetime) -> None:
+    """The RFQ has a firm quote; an LP that came without being asked counts as asked."""
+    if quote.rfq.status == Rfq.Status.OPEN:
+        quote.rfq.move(Rfq.Status.QUOTED, at=now)
+    Invitation.objects.bulk_create([Invitation(rfq=quote.rfq, lp=quote.lp, invited_at=now)], ignore_conflicts=True)
+
+
+def _record(name: str, quote: Quote, earlier: Quote | None, *, now: datetime) -> None:
+    actor, capability = (quote.entered_by, "rfq.enter") if quote.entered_by else (quote.quoted_by, "rfq.quote")
+    change = audit.Change(before=_before(earlier), after=_after(quote), capability=capability)
+    audit.record(name, actor=actor, subject=quote, at=now, change=change)
+
+
+def _before(earlier: Quote | None) -> dict[str, object]:
+    return {"quote": earlier.ref, "price": str(earlier.price)} if earlier else {}
+
+
+def _after(quote: Quote) -> dict[str, object]:
+    marks: dict[str, object] = {"for": quote.quoted_by.username} if quote.entered_by_id else {}
+    if quote.refusal:
+        marks["refusal"] = quote.refusal
+    return marks | {
         "rfq": quote.rfq.ref,
         "price": str(quote.price),
         "all_in_price": str(quote.all_in_price),
         "valid_until": quote.valid_until.isoformat(),
     }
-    before: dict[str, object] = {"quote": earlier.ref, "price": str(earlier.price)} if earlier else {}
-    change = audit.Change(before=before, after=after, capability="rfq.quote")
-    audit.record("quote.submitted", actor=actor, subject=quote, at=now, change=change)
 
 
-def _lp_of(actor: User) -> Counterparty:
-    lp = actor.counterparty
+def lp_of(dealer: User) -> Counterparty:
+    """
+    The LP the dealer quotes for.
+
+    :raises NotAnLp: none.
+    """
+    lp = dealer.counterparty
     if lp is None or lp.kind != Counterparty.Kind.LP:
         raise NotAnLp
-    if lp.status != Counterparty.Status.ACTIVE:
-        raise Frozen(counterparty=lp.name)
     return lp
 
 
@@ -110,7 +252,12 @@ def _lock_rfq(ref: str) -> Rfq:
     return rfq
 
 
-def _require_live(rfq: Rfq) -> None:
+def require_live(rfq: Rfq) -> None:
+    """
+    Stop here unless the RFQ can still trade, by the database's clock.
+
+    :raises RfqOver: it is filled, cancelled or expired.
+    """
     if rfq.status not in Rfq.LIVE:
         raise RfqOver(ref=rfq.ref)
     if not Rfq.objects.filter(pk=rfq.pk, expires_at__gt=DatabaseClock()).exists():
@@ -134,33 +281,3 @@ def _deal(rfq: Rfq, price: Decimal) -> pricing.Deal:
     if deal is None:
         raise refusal
     return deal
-
-
-@operation
-def pull_quote(*, rfq_ref: str, actor: User, now: datetime) -> Quote:
-    """
-    Take the LP's live quote on an RFQ back.
-
-    :raises NotAnLp: the actor quotes for no LP.
-    :raises NoSuchQuote: the LP has no live quote there.
-    """
-    capabilities.require(actor, "rfq.quote")
-    lp = actor.counterparty
-    if lp is None or lp.kind != Counterparty.Kind.LP:
-        raise NotAnLp
-    rfq = Rfq.objects.select_for_update().filter(ref=rfq_ref).first()
-    quote = Quote.objects.select_related("rfq").filter(rfq=rfq, lp=lp, status=Quote.Status.ACTIVE).first()
-    if rfq is None or quote is None:
-        raise NoSuchQuote
-    quote.move(Quote.Status.PULLED, at=now)
-    reopen_if_unquoted(rfq, now=now)
-    change = audit.Change(after={"rfq": rfq.ref, "status": quote.status}, capability="rfq.quote")
-    audit.record("quote.pulled", actor=actor, subject=quote, at=now, change=change)
-    return quote
-
-
-def reopen_if_unquoted(rfq: Rfq, *, now: datetime) -> None:
-    """A quoted RFQ without a live quote is open again. Assumes the RFQ locked."""
-    live = Quote.objects.filter(rfq=rfq, status=Quote.Status.ACTIVE)
-    if rfq.status == Rfq.Status.QUOTED and not live.exists():
-        rfq.move(Rfq.Status.OPEN, at=now)

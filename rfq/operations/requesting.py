@@ -1,4 +1,4 @@
-"""A client asks for a price, or no longer wants one."""
+"""A client asks for a price, by itself or by phone, or no longer wants one."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,18 +16,21 @@ from rfq.errors import (
     NoSuchRfq,
     NotAClient,
     NoTerms,
+    NotTheirTrader,
     RfqConflict,
     RfqOver,
     UnknownPair,
 )
-from rfq.models import Pair, Quote, Rfq, TradingTerms
+from rfq.models import Invitation, Pair, Quote, Rfq, TradingTerms
 from settlement.models import PayoutAddress
 from trading.lib import jobs
+from trading.lib.errors import DeskError
 from trading.lib.jobs import Later
 from trading.lib.money import USDT, Unit
 from trading.lib.operations import operation
 from users import audit, capabilities
 from users.models import Counterparty, User
+from users.operations import require_served
 
 TO_BALANCE = "balance"
 LARGEST = Decimal(10) ** 15
@@ -52,10 +55,9 @@ class RfqRequest:
     destination_ref: str = ""
 
 
-@operation
 def create_rfq(*, actor: User, request: RfqRequest, now: datetime) -> Rfq:
     """
-    Ask all LPs for a price.
+    Ask all LPs for a price. A well-formed request that is refused stays on record as rejected.
 
     :raises UnknownPair: the pair is not traded.
     :raises NotAClient: the actor trades for no client.
@@ -68,21 +70,88 @@ def create_rfq(*, actor: User, request: RfqRequest, now: datetime) -> Rfq:
     :raises NoAddress: not an approved address of the client.
     :raises RfqConflict: the client's id was used for another request.
     """
-    capabilities.require(actor, "rfq.request")
-    client = _client_of(actor)
-    rfq = _new_rfq(request, client=client, actor=actor, now=now)
+    asked = _ask(request=request, trader=actor, entered_by=None, now=now)
+    if isinstance(asked, DeskError):
+        raise asked
+    return asked
+
+
+def enter_rfq(*, request: RfqRequest, trader: User, actor: User, now: datetime) -> Rfq:
+    """
+    Ask for a price for a client's trader who is on the phone. It is marked as entered by the desk.
+
+    Only the client's own accept makes a trade of it.
+
+    :raises NotTheirTrader: the trader may not ask for prices.
+    :raises MissingCapability: the actor may not enter RFQs.
+    :raises NotFound: the actor does not serve this client.
+    :raises DeskError: whatever `create_rfq` refuses.
+    """
+    asked = _ask(request=request, trader=trader, entered_by=actor, now=now)
+    if isinstance(asked, DeskError):
+        raise asked
+    return asked
+
+
+@operation
+def _ask(*, request: RfqRequest, trader: User, entered_by: User | None, now: datetime) -> Rfq | DeskError:
+    """Make the RFQ, or its record as rejected; the refusal is returned, to be raised once that is committed."""
+    client = _client_that_may(trader, entered_by=entered_by)
+    rfq = _new_rfq(request, client=client, trader=trader, now=now)
+    rfq.entered_by = entered_by
     if known := _known(rfq):
         return _same_or_conflict(known, rfq, request)
-    if client.status != Counterparty.Status.ACTIVE:
-        raise Frozen(counterparty=client.name)
-    _apply_terms(rfq)
-    rfq.destination = _destination(client, request, now=now)
+    try:
+        _admit(rfq, request, now=now)
+    except DeskError as refusal:
+        return _reject(rfq, refusal, now=now)
     if known := _insert_or_known(rfq):
         return _same_or_conflict(known, rfq, request)
-    change = audit.Change(after=_facts(rfq), capability="rfq.request")
-    audit.record("rfq.created", actor=actor, subject=rfq, at=now, change=change)
+    _invite(rfq)
+    _record("rfq.created", rfq, now=now)
     jobs.defer("rfq.sweep", later=Later(at=rfq.expires_at))
     return rfq
+
+
+def _client_that_may(trader: User, *, entered_by: User | None) -> Counterparty:
+    """The trader's client, if the trader may ask, or the one who enters it may, in the trader's name."""
+    if entered_by is None:
+        capabilities.require(trader, "rfq.request")
+        return _client_of(trader)
+    capabilities.require(entered_by, "rfq.enter")
+    if not capabilities.holds(trader, "rfq.request"):
+        raise NotTheirTrader(username=trader.username)
+    client = _client_of(trader)
+    require_served(entered_by, client.pk)
+    return client
+
+
+def _admit(rfq: Rfq, request: RfqRequest, *, now: datetime) -> None:
+    """Refuse what the client may not ask now; the rest of the RFQ is filled in."""
+    if rfq.counterparty.status != Counterparty.Status.ACTIVE:
+        raise Frozen(counterparty=rfq.counterparty.name)
+    _apply_terms(rfq)
+    rfq.destination = _destination(rfq.counterparty, request, now=now)
+
+
+def _reject(rfq: Rfq, refusal: DeskError, *, now: datetime) -> DeskError:
+    rfq.status, rfq.refusal = Rfq.Status.REJECTED, refusal.code
+    rfq.save(force_insert=True)
+    _record("rfq.rejected", rfq, now=now)
+    return refusal
+
+
+def _invite(rfq: Rfq) -> None:
+    """Ask every LP that may quote now."""
+    lps = Counterparty.objects.filter(kind=Counterparty.Kind.LP, status=Counterparty.Status.ACTIVE)
+    Invitation.objects.bulk_create(Invitation(rfq=rfq, lp=lp, invited_at=rfq.created_at) for lp in lps)
+
+
+def _record(name: str, rfq: Rfq, *, now: datetime) -> None:
+    actor, capability = rfq.requested_by, "rfq.request"
+    if rfq.entered_by:
+        actor, capability = rfq.entered_by, "rfq.enter"
+    audit.record(name, actor=actor, subject=rfq, at=now, change=audit.Change(after=_facts(rfq), capability=capability))
 
 
 def _client_of(actor: User) -> Counterparty:
@@ -108,7 +177,7 @@ def _apply_terms(rfq: Rfq) -> None:
         check_size(rfq.base_amount, terms)
 
 
-def _new_rfq(request: RfqRequest, *, client: Counterparty, actor: User, now: datetime) -> Rfq:
+def _new_rfq(request: RfqRequest, *, client: Counterparty, trader: User, now: datetime) -> Rfq:
     pair = _pair(request.pair)
     if request.side not in {"buy", "sell"}:
         raise BadSide(side=request.side)
@@ -119,12 +188,13 @@ def _new_rfq(request: RfqRequest, *, client: Counterparty, actor: User, now: dat
     is_base = unit == USDT
     return Rfq(
         counterparty=client,
-        requested_by=actor,
+        requested_by=trader,
         client_rfq_id=request.client_rfq_id,
         pair=pair,
         side=request.side,
         base_amount=request.amount if is_base else None,
         quote_amount=None if is_base else request.amount,
+        markup_bps=Decimal(0),
         created_at=now,
         updated_at=now,
         expires_at=now + timedelta(seconds=pair.rfq_ttl_seconds),
@@ -165,7 +235,8 @@ def _destination(client: Counterparty, request: RfqRequest, *, now: datetime) ->
 def _known(rfq: Rfq) -> Rfq | None:
     """What the client asked before with the same id, whatever has become of its terms since."""
     rows = Rfq.objects.select_related("pair__quote_asset", "counterparty", "destination")
-    return rows.filter(counterparty=rfq.counterparty, client_rfq_id=rfq.client_rfq_id).first()
+    asked = rows.filter(counterparty=rfq.counterparty, client_rfq_id=rfq.client_rfq_id)
+    return asked.exclude(status=Rfq.Status.REJECTED).first()
 
 
 def _insert_or_known(rfq: Rfq) -> Rfq | None:
@@ -190,13 +261,16 @@ def _same_or_conflict(known: Rfq, asked: Rfq, request: RfqRequest) -> Rfq:
 
 
 def _facts(rfq: Rfq) -> dict[str, object]:
-    return {
+    marks = {"for": rfq.requested_by.username} if rfq.entered_by else {}
+    return marks | {
         "pair": rfq.pair.code,
         "side": rfq.side,
         "base_amount": str(rfq.base_amount) if rfq.base_amount is not None else None,
         "quote_amount": str(rfq.quote_amount) if rfq.quote_amount is not None else None,
         "destination": rfq.destination.ref if rfq.destination else TO_BALANCE,
         "client": rfq.counterparty.ref,
+        "status": rfq.status,
+        "refusal": rfq.refusal,
     }
 
 
@@ -224,5 +298,5 @@ def cancel_rfq(*, rfq_ref: str, actor: User, now: datetime) -> Rfq:
 
 def close_quotes(rfq: Rfq, *, now: datetime) -> None:
     """Its live quotes lost, whoever they are from. Assumes the RFQ locked."""
-    live = Quote.objects.filter(rfq=rfq, status=Quote.Status.ACTIVE)
+    live = Quote.objects.filter(rfq=rfq, status__in=Quote.LIVE)
     live.update(status=Quote.Status.DONE_AWAY, updated_at=now)

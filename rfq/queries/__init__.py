@@ -29,6 +29,7 @@ STATE_FILTERS: dict[str, Sequence[str]] = {
     "filled": (_Status.FILLED,),
     "expired": (_Status.EXPIRED,),
     "cancelled": (_Status.CANCELLED,),
+    "rejected": (_Status.REJECTED,),
 }
 
 

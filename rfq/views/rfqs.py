@@ -91,6 +91,7 @@ def _tabs(request: HttpRequest, criteria: Criteria, counts: LiveCounts) -> list[
         "filled": Rfq.Status.FILLED.label,
         "expired": Rfq.Status.EXPIRED.label,
         "cancelled": Rfq.Status.CANCELLED.label,
+        "rejected": Rfq.Status.REJECTED.label,
     }
     return [
         {

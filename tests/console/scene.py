@@ -181,6 +181,10 @@ def _fill(rfq: Rfq, quote: Quote, trader: User, ending: str, at: datetime) -> Se
         quote_amount=quote.quote_amount,
         price=quote.all_in_price,
         lp_price=quote.price,
+        first_quote_ms=800,
+        best_quote_ms=800,
+        decision_ms=2000,
+        quote_left_ms=9000,
         filled_at=at,
     )
     _event("quote.accepted", trader, rfq.ref, at)

@@ -147,7 +147,7 @@ def test_who_may_not_quote(market: Market, rfq: Rfq) -> None:
     market.meridian.move(Counterparty.Status.FROZEN, at=clock.now())
     with pytest.raises(DeskError, match="frozen"):
         submit(rfq, User.objects.select_related("counterparty").get(pk=market.leo.pk))
-    assert not Quote.objects.exists()
+    assert Quote.objects.get().refusal == "frozen"
 
 
 def test_no_quotes_on_what_does_not_exist_or_is_over(market: Market, rfq: Rfq) -> None:

@@ -126,7 +126,8 @@ def test_refusal_says_which(
 
     assert refusal.value.code == code
     assert refusal.value.sentence
-    assert not Rfq.objects.exists()
+    assert not Rfq.objects.exclude(status="rejected", refusal=code).exists()
+    assert not jobs.names(task_name="rfq.sweep")
     assert not AuditEvent.objects.filter(name="rfq.created").exists()
 
 

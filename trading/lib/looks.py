@@ -25,6 +25,7 @@ LOOKS: dict[str, dict[str, Look]] = {
         "rejected": Look(_("Rejected"), "ban", "bad"),
     },
     "quote": {
+        "entered": Look(_("To be confirmed"), "hourglass", "warn"),
         "active": Look(_("Active"), "send", "info"),
         "traded": Look(_("Traded"), "circle-check", "ok"),
         "done_away": Look(_("Done away"), "circle-x", "idle"),

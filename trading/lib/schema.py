@@ -98,3 +98,20 @@ def _function(statements: str, name: str) -> str:
     if found is None:
         raise ValueError(f"no function {name} there")
     return f"create or replace function {found[1]}"
+
+
+def transitions_changed(
+    table: str,
+    *,
+    before: tuple[Iterable[str], Mapping[str, Iterable[str]]],
+    after: tuple[Iterable[str], Mapping[str, Iterable[str]]],
+) -> RunSQL:
+    """Let `status` start and change otherwise than an earlier migration's `transitions` said: (initial, allowed)."""
+    old, new = transitions(table, *before), transitions(table, *after)
+    return RunSQL(f"{old.reverse_sql}{new.sql}", f"{new.reverse_sql}{old.sql}")
+
+
+def only_changes_changed(table: str, *, before: Iterable[str], after: Iterable[str]) -> RunSQL:
+    """Leave other columns of the table changeable than an earlier migration's `only_changes` did."""
+    old, new = only_changes(table, *before), only_changes(table, *after)
+    return RunSQL(f"{old.reverse_sql}{new.sql}", f"{new.reverse_sql}{old.sql}")
