@@ -17,7 +17,7 @@ from alerting import operations
 from alerting.inbox import Outgoing
 from alerting.models import LiveCard, OutboundMessage
 from rfq import cards, dispute_notices
-from rfq.models import Dispute, DisputeNote, Fill, Quote, Rfq
+from rfq.models import Dispute, DisputeNote, Fill, Invitation, Quote, Rfq
 from rfq.queries import disputes
 from settlement.models import Settlement, TransferAttempt
 from trading.lib.chat import message
@@ -105,11 +105,11 @@ def readers(users: Iterable[User]) -> Iterator[Reader]:
         yield Reader(link.user, link.telegram_id)
 
 
-def dealers() -> Iterator[Reader]:
-    """Find all dealers of all LPs that may quote. One query."""
+def dealers(rfq: Rfq) -> Iterator[Reader]:
+    """Find all dealers of the LPs that are asked. One query."""
     return readers(
         User.objects.filter(
-            counterparty__kind=Counterparty.Kind.LP,
+            counterparty__in=Invitation.objects.filter(rfq=rfq).values("lp"),
             counterparty__status=Counterparty.Status.ACTIVE,
             role_grants__role=Role.LP,
             role_grants__revoked_at=None,
@@ -131,7 +131,7 @@ def _rfq_created(routing: Routing) -> Iterator[OutboundMessage]:
     """The dealers' cards; the client's too, unless the request came by Telegram: then the answer to it holds one."""
     rfq = Rfq.objects.select_related("requested_by").get(ref=routing.event.subject_ref)
     told = [] if routing.event.request_id.startswith("tg:") else readers([rfq.requested_by])
-    for reader in [*told, *dealers()]:
+    for reader in [*told, *dealers(rfq)]:
         yield routing.card(reader, rfq.ref)
 
 
@@ -297,6 +297,8 @@ ROUTES: dict[str, Route] = {
     "rfq.cancelled": _rfq_changed,
     "rfq.expired": _rfq_changed,
     "quote.submitted": _quote_changed,
+    "quote.entered": _quote_changed,
+    "quote.confirmed": _quote_changed,
     "quote.pulled": _quote_changed,
     "quote.expired": _quote_changed,
     "fill.booked": _fill_booked,

@@ -178,10 +178,18 @@ def pull(update: BotUpdate, actor: User) -> Reply:
 
 def press_pull(_update: BotUpdate, actor: User, button: CallbackToken) -> Reply:
     """Act on "Pull my quote", of the quote the button was shown with."""
-    if not Quote.objects.filter(ref=button.version, status=Quote.Status.ACTIVE).exists():
+    if not Quote.objects.filter(ref=button.version, status__in=Quote.LIVE).exists():
         raise callbacks.StaleButton
     operations.pull_quote(rfq_ref=button.subject, actor=actor, now=clock.now())
     return Reply(card=button.subject, toast=_("Taken back"))
+
+
+def press_confirm_quote(_update: BotUpdate, actor: User, button: CallbackToken) -> Reply:
+    """Act on Confirm, of a quote that the desk took down by phone."""
+    if not Quote.objects.filter(ref=button.version, status=Quote.Status.ENTERED).exists():
+        raise callbacks.StaleButton
+    operations.confirm_quote(quote_ref=button.version, actor=actor, now=clock.now())
+    return Reply(card=button.subject, toast=_("Confirmed"))
 
 
 def open_(_update: BotUpdate, actor: User) -> Reply:

@@ -23,6 +23,7 @@ from users import callbacks
 from users.models import Counterparty, User
 
 REVIEW, ACCEPT, BACK, CANCEL, PULL = "rfq.review", "rfq.accept", "rfq.back", "rfq.cancel", "quote.pull"
+CONFIRM_QUOTE = "quote.confirm"
 USDT = "USDT"
 FEWEST_DECIMALS = 2
 ENDED = (Rfq.Status.FILLED, Rfq.Status.CANCELLED, Rfq.Status.EXPIRED, Rfq.Status.REJECTED)
@@ -191,11 +192,22 @@ def _lp_face(found: queries.Detail, voice: Voice) -> Face:
     if rfq.status in ENDED:
         return Face(message("telegram/lp_ended.html", context), is_final=True)
     context["expires"] = voice.clock(rfq.expires_at)
+    if last and last.status == Quote.Status.ENTERED:
+        return _entered_face(last, context, voice)
     live = best_of(rfq, own, voice.now)
     context["quoted"] = live is not None
     context["was_quoted"] = last is not None
     pull = [Button(_("Pull my quote"), callbacks.token_for(voice.user, PULL, rfq.ref, live.ref))] if live else []
     return Face(message("telegram/lp_open.html", context), (tuple(pull),) if pull else ())
+
+
+def _entered_face(quote: Quote, context: dict[str, object], voice: Voice) -> Face:
+    """What the desk took down from a phone call: the LP confirms it, or pulls it."""
+    ref = quote.rfq.ref
+    words = _("Confirm %(price)s") % {"price": context["price"]}
+    confirm = Button(words, callbacks.token_for(voice.user, CONFIRM_QUOTE, ref, quote.ref))
+    pull = Button(_("Pull my quote"), callbacks.token_for(voice.user, PULL, ref, quote.ref))
+    return Face(message("telegram/lp_entered.html", context), ((confirm,), (pull,)))
 
 
 def outcome_of(found: queries.Detail, own: Quote | None) -> str:

@@ -2,13 +2,15 @@
 
 from django.urls import path
 
-from rfq.views import disputes, rfqs
+from rfq.views import disputes, phone, rfqs
 
 app_name = "rfq"
 
 urlpatterns = [
     path("rfqs/", rfqs.blotter, name="list"),
+    path("rfqs/new/", phone.new_rfq, name="phone-rfq"),
     path("rfqs/<str:ref>/", rfqs.rfq, name="detail"),
+    path("rfqs/<str:ref>/quotes/new/", phone.new_quote, name="phone-quote"),
     path("disputes/", disputes.disputes, name="disputes"),
     path("disputes/<str:ref>/", disputes.dispute, name="dispute"),
     path("disputes/<str:ref>/assignment/", disputes.assignment, name="dispute-assignment"),

@@ -122,7 +122,10 @@ def confirm_quote(*, quote_ref: str, actor: User, now: datetime) -> Quote:
     capabilities.require(actor, "rfq.quote")
     lp = lp_of(actor)
     mine = Quote.objects.filter(ref=quote_ref, lp=lp)
-    rfq = _lock_rfq(mine.values_list("rfq__ref", flat=True).first() or "")
+    rfq_ref = mine.values_list("rfq__ref", flat=True).first()
+    if rfq_ref is None:
+        raise NoSuchQuote
+    rfq = _lock_rfq(rfq_ref)
     quote = mine.select_related("rfq", "quoted_by").filter(status=Quote.Status.ENTERED).first()
     if quote is None:
         raise NoSuchQuote

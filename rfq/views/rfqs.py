@@ -38,6 +38,7 @@ def blotter(request: HttpRequest) -> HttpResponse:
         "tabs": _tabs(request, criteria, counts),
         "sides": Side.choices,
         "is_filtered": bool(criteria.text or criteria.side or criteria.state),
+        "may_enter": capabilities.holds(actor, "rfq.enter"),
         "poll_url": http.poll_url(request, version),
         "older_url": http.url_with(request, before=page.older) if page.older else "",
         "newest_url": http.url_with(request, before=None) if criteria.before else "",
@@ -68,6 +69,7 @@ def rfq(request: HttpRequest, ref: str) -> HttpResponse:
         "events": events,
         "disputes": disputes,
         "may_dispute": capabilities.holds(actor, HANDLE),
+        "may_enter": detail.rfq.status in Rfq.LIVE and capabilities.holds(actor, "rfq.enter"),
         "poll_url": http.poll_url(request, version),
     }
     return render(request, template, context)

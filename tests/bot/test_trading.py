@@ -1,9 +1,13 @@
 """A whole trade in Telegram, and what each side gets to see of it."""
 
 import json
+from decimal import Decimal
 
+from rfq import operations
 from rfq.models import Fill, Rfq
+from tests import factories
 from tests.bot.scene import LEO, MINA, TARA, Scene, buttons, ref_of, token_of
+from trading.lib import clock
 
 
 def asked(scene: Scene) -> str:
@@ -41,6 +45,25 @@ def test_quote_puts_the_all_in_price_on_the_client_card_by_an_edit(scene: Scene)
     assert buttons(card) == ["Accept 0.9232", "Cancel"]  # 0.9213 and 20 bps, up to a tick
     assert "0.9213" not in card["text"]
     assert "Your quote: 0.9213" in scene.card(LEO)["text"]
+
+
+def test_quote_taken_down_by_phone_is_confirmed_in_the_lps_chat(scene: Scene) -> None:
+    ref = asked(scene)
+    offer = operations.Offer(ref, Decimal("0.9213"), "phone", 60)
+    ops = factories.user("ops")
+    operations.enter_quote(offer=offer, dealer=scene.market.leo, actor=ops, now=clock.now())
+    scene.work()
+
+    card = scene.card(LEO)
+    assert "The desk took your quote down by phone: 0.9213" in card["text"]
+    assert buttons(card) == ["Confirm 0.9213", "Pull my quote"]
+    assert "phone" not in scene.card(MINA)["text"]
+    assert buttons(scene.card(TARA)) == ["Cancel"]
+
+    scene.press(LEO, card, "Confirm")
+
+    assert buttons(scene.card(TARA)) == ["Accept 0.9232", "Cancel"]
+    assert buttons(scene.card(LEO)) == ["Pull my quote"]
 
 
 def test_accept_shows_full_terms_and_back_returns(scene: Scene) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from rfq import operations
-from rfq.models import Fill, Quote, Rfq
+from rfq.models import Fill, Heartbeat, Quote, Rfq
 from settlement import operations as settlement_operations
 from settlement import tasks
 from settlement.models import Balance, Entry, Settlement
@@ -41,6 +41,7 @@ class Desk(RuleBasedStateMachine):
         for asset in assets:
             factories.deposit(client, asset, funds)
         self.client, self.trader = client, factories.user("trader", of=client)
+        self.ops = factories.user("ops")
         self.rfqs: list[Rfq] = []
         self.quotes: list[Quote] = []
 
@@ -81,7 +82,8 @@ class Desk(RuleBasedStateMachine):
         if not self.quotes:
             return
         quote = Quote.objects.select_related("rfq").get(pk=self.quotes[which % len(self.quotes)].pk)
-        was_firm = quote.status == "active" and quote.valid_until > clock.now()
+        silent = Heartbeat.objects.filter(lp=quote.lp_id, due_at__lte=clock.now()).exists()
+        was_firm = quote.status == "active" and quote.valid_until > clock.now() and not silent
         try:
             fill = factories.accept(quote, self.trader)
         except DeskError as refusal:
@@ -98,6 +100,35 @@ class Desk(RuleBasedStateMachine):
                 rfq_ref=self.rfqs[which % len(self.rfqs)].ref,
                 actor=self.market.leo if lp else self.market.mina,
             )
+
+    @rule(which=choices, ticks=st.integers(min_value=9000, max_value=9500))
+    def take_down_by_phone(self, which: int, ticks: int) -> None:
+        if not self.rfqs:
+            return
+        ref = self.rfqs[which % len(self.rfqs)].ref
+        offer = operations.Offer(ref, Decimal(ticks) / 10_000, factories.unique("phone"), 60)
+        try:
+            made = operations.enter_quote(offer=offer, dealer=self.market.mina, actor=self.ops, now=clock.now())
+        except DeskError as refusal:
+            assert refusal.code == "rfq_over"  # noqa: PT017 - likewise
+        else:
+            self.quotes.append(made)
+
+    @rule(which=choices)
+    def confirm(self, which: int) -> None:
+        if self.quotes:
+            quote = self.quotes[which % len(self.quotes)]
+            self.try_to(operations.confirm_quote, quote_ref=quote.ref, actor=self.market.mina)
+
+    @rule(seconds=st.integers(min_value=5, max_value=60), is_silent=st.booleans())
+    def beat(self, seconds: int, is_silent: bool) -> None:  # noqa: FBT001 - likewise
+        at = clock.now() - timedelta(seconds=seconds + 1 if is_silent else 0)
+        operations.beat(ttl_seconds=seconds, actor=self.market.leo, now=at)
+
+    @rule()
+    def watch(self) -> None:
+        for lp in Heartbeat.objects.values_list("lp", flat=True):
+            operations.watch_heartbeat(lp_id=lp, now=clock.now())
 
     @rule(which=choices)
     def cancel(self, which: int) -> None:
@@ -127,6 +158,19 @@ class Desk(RuleBasedStateMachine):
         assert Quote.objects.filter(status="traded").count() == filled
         assert not Fill.objects.filter(filled_at__gt=F("quote__valid_until")).exists()
         assert not Rfq.objects.exclude(status="quoted").filter(quotes__status="active").exists()
+        assert not Rfq.objects.exclude(status__in=Rfq.LIVE).filter(quotes__status="entered").exists()
+
+    @invariant()
+    def every_fill_has_its_facts_and_every_refusal_its_reason(self) -> None:
+        times = ("first_quote_ms", "best_quote_ms", "decision_ms", "quote_left_ms")
+        for fill in Fill.objects.select_related("rfq").prefetch_related("rfq__quotes"):
+            assert all(getattr(fill, name) is not None for name in times)
+            outcomes = sorted(quote.outcome for quote in fill.rfq.quotes.all() if quote.outcome)
+            assert outcomes.count("traded") == 1
+            assert outcomes.count("cover") <= 1
+            assert (fill.cover_bps is not None) == bool({"cover", "tied"} & set(outcomes))
+        for row in (*Rfq.objects.filter(status="rejected"), *Quote.objects.filter(status="rejected")):
+            assert row.refusal
 
     @invariant()
     def no_lp_has_two_live_quotes_on_one_rfq(self) -> None:

@@ -57,6 +57,7 @@ ACTIONS: dict[str, Action] = {
     cards.BACK: rfq_bot.press_back,
     cards.CANCEL: rfq_bot.press_cancel,
     cards.PULL: rfq_bot.press_pull,
+    cards.CONFIRM_QUOTE: rfq_bot.press_confirm_quote,
 }
 MENU: dict[str, str | Promise] = {
     "rfq": _("Ask for a price"),
