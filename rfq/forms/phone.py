@@ -24,12 +24,12 @@ FIAT, BALANCE, USUAL = "fiat", "balance", ""
 class NumberField(forms.CharField):
     """A positive number in the reader's notation, or plainly with a point. What was typed is kept."""
 
-    def __init__(self, *, label: Any, help_text: Any = "") -> None:
+    def __init__(self, *, label: Any, missing: Any, help_text: Any = "") -> None:
         super().__init__(
             label=label,
             help_text=help_text,
             max_length=32,
-            error_messages={"required": _("%(label)s: enter a number.") % {"label": label}},
+            error_messages={"required": missing},
             widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off", "dir": "ltr"}),
         )
 
@@ -65,7 +65,7 @@ class PhoneRfqForm(ConsoleForm):
     caller = CallerField(label=_("Who is calling"), missing=_("Who is calling: choose the client's trader."))
     side = forms.ChoiceField(label=_("Side, as the client sees it"), choices=Side.choices)
     pair = forms.ChoiceField(label=_("Pair"))
-    amount = NumberField(label=_("Amount"))
+    amount = NumberField(label=_("Amount"), missing=_("Amount: enter a number."))
     unit = forms.ChoiceField(label=_("Amount in"), choices=[(FIAT, _("The pair's currency")), (USDT.code, USDT.code)])
     destination = forms.ChoiceField(
         label=_("Where bought USDT goes"),
@@ -96,7 +96,11 @@ class PhoneQuoteForm(ConsoleForm):
     """An LP's answer, spoken."""
 
     caller = CallerField(label=_("Who is calling"), missing=_("Who is calling: choose the LP's dealer."))
-    price = NumberField(label=_("Price"), help_text=_("The LP's own, without the desk's mark-up."))
+    price = NumberField(
+        label=_("Price"),
+        missing=_("Price: enter a number."),
+        help_text=_("The LP's own, without the desk's mark-up."),
+    )
     ttl_seconds = forms.IntegerField(
         label=_("Valid for, seconds"),
         help_text=_("The LP confirms it within this time; 10 to 60."),

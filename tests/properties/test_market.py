@@ -169,8 +169,8 @@ class Desk(RuleBasedStateMachine):
             assert outcomes.count("traded") == 1
             assert outcomes.count("cover") <= 1
             assert (fill.cover_bps is not None) == bool({"cover", "tied"} & set(outcomes))
-        for row in (*Rfq.objects.filter(status="rejected"), *Quote.objects.filter(status="rejected")):
-            assert row.refusal
+        for rejected in (Rfq.objects.filter(status="rejected"), Quote.objects.filter(status="rejected")):
+            assert "" not in rejected.values_list("refusal", flat=True)
 
     @invariant()
     def no_lp_has_two_live_quotes_on_one_rfq(self) -> None:

@@ -107,7 +107,7 @@ def test_fill_keeps_how_fast_everybody_was(market: Market) -> None:
 
 def test_database_takes_no_fill_without_its_facts(market: Market) -> None:
     fill = factories.fill(market)
-    columns = [field.column for field in Fill._meta.fields if field.column not in {"id", "decision_ms"}]
+    columns = [str(field.column) for field in Fill._meta.fields if field.column not in {"id", "decision_ms"}]
     copied = ", ".join(columns)
 
     with refused("fill_facts_recorded"):

@@ -113,7 +113,7 @@ def test_program_that_leaves_in_good_order_takes_its_quotes_along(market: Market
     assert Quote.objects.get(pk=quote.pk).status == "pulled"
     watch(market)  # the job that was waiting finds nothing to do
     assert AuditEvent.objects.filter(name="lp.heartbeat_lapsed").count() == 0
-    assert factories.accept(factories.quote(factories.rfq(market), market.leo), market.tara)
+    assert factories.fill(market).lp == market.meridian
 
 
 def test_who_and_what_is_refused(market: Market) -> None:
