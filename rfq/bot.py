@@ -37,10 +37,10 @@ class NotAQuote(Invalid):
     text = gettext_lazy("I did not understand this quote. Example: /quote {ref} 0.9213")
 
 
-class NoReference(Invalid):
+class NoRefGiven(Invalid):
     """A command needs a reference and got none."""
 
-    code = "no_reference"
+    code = "no_ref_given"
     text = gettext_lazy("Say which one: /{command} RFQ-…")
 
 
@@ -225,7 +225,7 @@ def _live_quotes(rfqs: Sequence[Rfq], lp: Counterparty | None = None) -> dict[in
 
 def _reference(update: BotUpdate, command: str) -> str:
     if not update.arguments:
-        raise NoReference(command=command)
+        raise NoRefGiven(command=command)
     return update.arguments[0].upper()
 
 

@@ -2,7 +2,7 @@
 
 from django.utils.translation import gettext_lazy as _
 
-from trading.lib.errors import Conflict, Forbidden, Invalid, NotFound
+from trading.lib.errors import Conflict, Forbidden, Invalid, NotFound, Unavailable
 
 
 class UnknownPair(NotFound):
@@ -178,3 +178,17 @@ class QuoteGone(Conflict):
 
     code = "quote_gone"
     text = _("This quote is no longer there. Nothing was traded. Look at the best one now.")
+
+
+class NoReference(Unavailable):
+    """There is no reference rate of the pair one may rely on at present."""
+
+    code = "no_reference"
+    text = _("{pair} cannot be traded right now: {why}. Nothing was done; try again in a moment.")
+
+
+class PriceBand(Conflict):
+    """The price is too far from the reference."""
+
+    code = "price_band"
+    text = _("{price} is too far from the market. A price of {pair} is now between {low} and {high}.")

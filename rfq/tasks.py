@@ -1,9 +1,21 @@
-"""Jobs of the market: telling people that time is over."""
+"""Jobs of the market: telling people that time is over; reference rates."""
 
+import logging
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.conf import settings
 from procrastinate.contrib.django import app
 
 from rfq import operations
+from rfq.models import Pair
+from rfq.rates import configuration
+from rfq.rates.base import Source
+from rfq.rates.fetching import Fetcher
 from trading.lib import clock
+from trading.lib.operations import Busy
+
+log = logging.getLogger(__name__)
 
 
 @app.task(name="rfq.sweep", queue="default")
@@ -23,3 +35,30 @@ def watch_heartbeat(lp_id: int) -> None:
 def sweep_all(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
     """Every minute: what a missed deadline left behind."""
     operations.expire_due(now=clock.now())
+
+
+def _sources() -> Sequence[Source]:
+    return configuration.build(settings.REFERENCE_SOURCES, clock=clock.now)
+
+
+fetcher = Fetcher(_sources)  # kept, as its sources keep their connections and what they know of exchanges
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(name="rfq.take_rates", queue="default", lock="rfq.take_rates", queueing_lock="rfq.take_rates")
+def take_rates(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every five seconds: ask the reference sources, outside of any transaction, and judge what they say."""
+    answers = fetcher.round(list(Pair.objects.values_list("code", flat=True)))
+    try:
+        operations.take_rates(answers=answers, now=clock.now())
+    except Busy:
+        log.warning("a round of reference rates was not stored: the database is busy")
+
+
+@app.periodic(cron="23 * * * *")
+@app.task(name="rfq.sweep_rates", queue="default", lock="rfq.sweep_rates")
+def sweep_rates(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every hour: delete rates that are older than they are kept."""
+    before = clock.now() - timedelta(days=settings.RATES_KEPT_DAYS)
+    while operations.sweep_rates(before=before):
+        pass

@@ -1,8 +1,8 @@
-"""Addresses of the RFQs and of the disputes about trades."""
+"""Addresses of the RFQs, of the disputes about trades, and of the reference rates."""
 
 from django.urls import path
 
-from rfq.views import disputes, phone, rfqs
+from rfq.views import disputes, phone, rates, rfqs
 
 app_name = "rfq"
 
@@ -18,4 +18,5 @@ urlpatterns = [
     path("disputes/<str:ref>/notes/", disputes.notes, name="dispute-notes"),
     path("disputes/<str:ref>/resolution/", disputes.resolution, name="dispute-resolution"),
     path("fills/<str:fill>/disputes/new/", disputes.new, name="dispute-new"),
+    path("rates/", rates.rates, name="rates"),
 ]

@@ -23,6 +23,7 @@ FIXED = {
     "AUTO_SETTLEMENT_ALLOWED": "true",
     "TELEGRAM_BOT_TOKEN": "1234567890:tests-tests-tests-tests-tests-test",
     "TELEGRAM_API_URL": "http://127.0.0.1:9",  # the discard port: whoever wants an answer starts a server
+    "REFERENCE_SOURCES": "[]",  # tests say what a pair is worth (tests.factories)
     "LOG_FORMAT": "console",
     "LOG_LEVEL": "WARNING",
 }

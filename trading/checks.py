@@ -5,6 +5,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
+from django.core.exceptions import ImproperlyConfigured
+
+from trading.lib import clock
+
+FEWEST_SOURCES = 2
 
 
 def register() -> None:
@@ -15,6 +20,8 @@ def register() -> None:
     checks.register(https, checks.Tags.security, deploy=True)
     checks.register(proxies, checks.Tags.security, deploy=True)
     checks.register(anchors, checks.Tags.security, deploy=True)
+    checks.register(reference_sources)
+    checks.register(two_sources, deploy=True)
 
 
 def two_roles(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
@@ -81,3 +88,22 @@ def anchors(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
     return [
         checks.Warning("AUDIT_ANCHOR_FILE is not set: nothing proves the end of the log", hint=hint, id="desk.W005")
     ]
+
+
+def reference_sources(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
+    """What REFERENCE_SOURCES describes must make sense."""
+    from rfq.rates import configuration  # noqa: PLC0415 - it may load ccxt, which only this check and the worker need
+
+    try:
+        configuration.build(settings.REFERENCE_SOURCES, clock=clock.now)
+    except ImproperlyConfigured as error:
+        return [checks.Error(str(error), hint="See docs/reference-rates.md.", id="desk.E010")]
+    return []
+
+
+def two_sources(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
+    """A reference is made of at least two sources."""
+    if len(settings.REFERENCE_SOURCES) >= FEWEST_SOURCES:
+        return []
+    text = "REFERENCE_SOURCES names fewer than two sources: no pair has a reference, and none can be traded"
+    return [checks.Warning(text, hint="See docs/reference-rates.md.", id="desk.W010")]

@@ -1,5 +1,6 @@
 """Typed readers of the environment. A secret has no default: what is missing stops the start."""
 
+import json
 import re
 from pathlib import Path
 
@@ -41,6 +42,24 @@ def number(name: str, default: int = 0) -> int:
 def words(name: str, default: str = "") -> list[str]:
     """A comma separated list."""
     return [word for part in text(name, default).split(",") if (word := part.strip())]
+
+
+def objects(name: str, default: list[dict[str, object]]) -> list[dict[str, object]]:
+    """
+    A JSON list of objects.
+
+    :raises ImproperlyConfigured: anything else.
+    """
+    value = text(name)
+    if not value:
+        return default
+    try:
+        found = json.loads(value)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is no JSON: {error}") from error
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise ImproperlyConfigured(f"{name} must be a JSON list of objects: [{{…}}, {{…}}].")
+    return found
 
 
 def secret(name: str) -> str:

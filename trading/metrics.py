@@ -22,7 +22,8 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from alerting.models import Heartbeat
-from rfq.models import Fill, Quote, Rfq
+from rfq import references
+from rfq.models import Fill, Quote, RateSource, Rfq
 from settlement.models import Balance, Entry, Settlement, Wallet
 from trading.lib import clock
 from trading.lib.errors import Forbidden
@@ -111,6 +112,22 @@ def _market() -> Iterator[Metric]:
     yield from (rfqs, quotes, fills, volume)
 
 
+def _rates() -> Iterator[Metric]:
+    now = clock.now()
+    age = GaugeMetricFamily(
+        "desk_reference_age_seconds", "Since a pair's reference was last good; none yet: no sample", labels=["pair"]
+    )
+    usable = GaugeMetricFamily("desk_reference_usable", "Whether a pair has a reference to trade by", labels=["pair"])
+    for one in references.standings(now=now):
+        if one.last_good is not None:
+            age.add_metric([one.pair.code], (now - one.last_good.taken_at).total_seconds())
+        usable.add_metric([one.pair.code], one.is_good)
+    failing = GaugeMetricFamily("desk_rate_source_failing", "Whether a source of rates fails", labels=["source"])
+    for source in RateSource.objects.all():
+        failing.add_metric([source.name], bool(source.problem))
+    yield from (age, usable, failing)
+
+
 def _settlements() -> Iterator[Metric]:
     queue = GaugeMetricFamily("desk_settlement_queue_length", "Settlements that are not over", labels=["state"])
     unfinished = Settlement.objects.filter(status__in=UNFINISHED)
@@ -175,4 +192,4 @@ def _audit() -> Iterator[Metric]:
     yield GaugeMetricFamily("desk_approvals_pending", "Approval requests that wait for a decision", value=pending)
 
 
-GROUPS: tuple[Callable[[], Iterator[Metric]], ...] = (_build, _market, _settlements, _money, _work, _audit)
+GROUPS: tuple[Callable[[], Iterator[Metric]], ...] = (_build, _market, _rates, _settlements, _money, _work, _audit)

@@ -7,6 +7,7 @@ from django.utils.csp import CSP
 
 from trading import env
 from trading.env import BASE_DIR
+from trading.sandbox.rates import sandbox_sources
 
 DESK_ENV = env.choice("DESK_ENV", {env.PRODUCTION, env.SANDBOX}, env.PRODUCTION)
 IS_SANDBOX = DESK_ENV == env.SANDBOX
@@ -191,6 +192,9 @@ TELEGRAM_BOT_TOKEN = env.text("TELEGRAM_BOT_TOKEN")
 TELEGRAM_BOT_NAME = env.text("TELEGRAM_BOT_NAME").lstrip("@")
 TELEGRAM_API_URL = env.text("TELEGRAM_API_URL", "https://api.telegram.org").rstrip("/")
 SANDBOX_TELEGRAM_URL = env.text("SANDBOX_TELEGRAM_URL", "http://127.0.0.1:9091").rstrip("/")
+SIMULATED_SOURCES = sandbox_sources(SANDBOX_TELEGRAM_URL) if IS_SANDBOX else []
+REFERENCE_SOURCES = env.objects("REFERENCE_SOURCES", SIMULATED_SOURCES)  # docs/reference-rates.md says how
+RATES_KEPT_DAYS = env.number("RATES_KEPT_DAYS", 7)
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 AUDIT_ANCHOR_FILE = env.text("AUDIT_ANCHOR_FILE")  # where the nightly verification keeps the last seal
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"

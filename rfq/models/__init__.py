@@ -1,8 +1,9 @@
-"""The market: what is traded, on which terms, and the trades."""
+"""The market: what is traded, on which terms, at which reference, and the trades."""
 
 from rfq.models.disputes import Dispute, DisputeNote
 from rfq.models.market import Pair, TradingTerms
 from rfq.models.presence import Heartbeat
+from rfq.models.rates import RateSource, RateTick, ReferencePolicy, ReferenceRate, ReferenceState
 from rfq.models.trading import Fill, Invitation, Outcome, Quote, Rfq
 
 __all__ = [
@@ -14,6 +15,11 @@ __all__ = [
     "Outcome",
     "Pair",
     "Quote",
+    "RateSource",
+    "RateTick",
+    "ReferencePolicy",
+    "ReferenceRate",
+    "ReferenceState",
     "Rfq",
     "TradingTerms",
 ]

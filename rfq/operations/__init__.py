@@ -16,6 +16,7 @@ from rfq.operations.market import NewTerms, open_pair, set_terms
 from rfq.operations.presence import beat, stop_beating, watch_heartbeat
 from rfq.operations.pulling import pass_rfq, pull_quote
 from rfq.operations.quoting import Offer, confirm_quote, enter_quote, submit_quote
+from rfq.operations.rating import sweep_rates, take_rates
 from rfq.operations.requesting import RfqRequest, cancel_rfq, create_rfq, enter_rfq
 
 __all__ = [
@@ -42,6 +43,8 @@ __all__ = [
     "set_terms",
     "stop_beating",
     "submit_quote",
+    "sweep_rates",
+    "take_rates",
     "unassign_dispute",
     "watch_heartbeat",
     "withdraw_dispute",

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from rfq.models import Pair, TradingTerms
+from rfq.operations.rating import add_policy
 from settlement.models import Asset
 from trading.lib.operations import operation
 from users import audit
@@ -25,6 +26,7 @@ class NewTerms:
 def open_pair(*, quote_asset: Asset, price_scale: int, actor: User | None, now: datetime) -> Pair:
     """Trade USDT against one more currency."""
     pair = Pair.objects.create(code=f"USDT/{quote_asset.code}", quote_asset=quote_asset, price_scale=price_scale)
+    add_policy(pair)
     change = audit.Change(after={"price_scale": price_scale})
     audit.record("pair.opened", actor=actor, subject=_PairSubject(pair.code), at=now, change=change)
     return pair

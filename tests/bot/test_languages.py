@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils.translation.template import templatize
 
 SPOKEN = ("*/bot.py", "rfq/cards.py", "*/errors.py", "users/callbacks.py", "trading/bot/*.py", "trading/lib/*.py",
-          "settlement/ledger.py")  # fmt: skip
+          "settlement/ledger.py", "rfq/references.py")  # fmt: skip
 CALLS: dict[str, None] = {"_": None, "gettext": None, "gettext_lazy": None}
 OTHERS = [code for code, _name in settings.LANGUAGES if code != settings.LANGUAGE_CODE]
 PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w+\}")

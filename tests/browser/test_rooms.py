@@ -29,6 +29,7 @@ def rooms(built: scene.Scene) -> list[str]:
         "/rfqs/",
         "/rfqs/?q=nobody",
         "/settlements/",
+        "/rates/",
         f"/rfqs/{filled.ref}/",
         f"/settlements/{settled.ref}/",
         "/no/such/room/",
@@ -42,6 +43,7 @@ def test_rooms_are_sound_in_every_look(
 ) -> None:
     user: User = request.getfixturevalue(who)
     built = scene.build(8)
+    scene.rates()
     page = sign_in(opened(**LOOKS[look]), user, server)
     watch = Watcher(page, expected=(404,))
     for room in rooms(built):

@@ -20,6 +20,7 @@ MODULES = (
     "settlement/forms.py",
     "users/models/*.py",
     "rfq/dispute_errors.py",
+    "rfq/references.py",
     "rfq/forms/*.py",
     "rfq/views/*.py",
     "rfq/models/*.py",

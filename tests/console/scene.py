@@ -13,6 +13,9 @@ from itertools import count, cycle
 from django.db import transaction
 
 from rfq.models import Fill, Pair, Quote, Rfq
+from rfq.operations import take_rates
+from rfq.rates.base import Tick
+from rfq.rates.fetching import Answer
 from settlement.ledger import Posting, open_counterparty_accounts, open_desk_accounts, pair_of, post
 from settlement.models import Asset, LedgerAccount, PayoutAddress, Settlement, Transfer, TransferAttempt, Wallet
 from tests import factories
@@ -80,6 +83,18 @@ def market() -> Pair:
             post(Posting("scene:hot", "opening", "scene", legs))
     pair, _ = Pair.objects.get_or_create(code="USDT/EUR", defaults={"quote_asset": euro, "price_scale": 4})
     return pair
+
+
+def rates() -> None:
+    """A good reference with an outlier, a pair without one, and a source in trouble."""
+    pair = market()
+    dirham, _ = Asset.objects.get_or_create(code="AED", defaults={"kind": "fiat", "scale": 2})
+    Pair.objects.get_or_create(code="USDT/AED", defaults={"quote_asset": dirham, "price_scale": 4})
+    now = clock.now()
+    said = {"kraken": "0.9203", "bitstamp": "0.9199", "exchange-with-a-long-name": "0.97"}
+    answers = [Answer(name, (Tick(pair.code, Decimal(mid), now),)) for name, mid in said.items()]
+    problem = "USDT/AED: rates.example answers 503; USDT/EUR: rates.example answers no JSON: Expecting value: line 1"
+    take_rates(answers=[*answers, Answer("fx", (), problem)], now=now)
 
 
 def build(rfqs: int = 8) -> Scene:

@@ -6,8 +6,10 @@ from decimal import Decimal
 from itertools import count
 
 from rfq import operations as rfq_operations
-from rfq.models import Dispute, DisputeNote, Fill, Pair, Quote, Rfq
+from rfq.models import Dispute, DisputeNote, Fill, Pair, Quote, ReferencePolicy, ReferenceState, Rfq
 from rfq.operations import Complaint, NewTerms, Remark, RfqRequest
+from rfq.rates.base import Tick
+from rfq.rates.fetching import Answer
 from settlement import autosettle
 from settlement import operations as settlement_operations
 from settlement.models import Asset, PayoutAddress, Wallet
@@ -174,6 +176,7 @@ def market(*, flag_on: bool = True, eur: str = "1000000", usdt: str = "1000000")
     assets = [usdt_asset, eur_asset]
     settlement_operations.open_accounts(assets=assets, counterparties=[client, meridian, northwind])
     pair = rfq_operations.open_pair(quote_asset=eur_asset, price_scale=4, actor=None, now=now)
+    reference(pair)
     rfq_operations.set_terms(counterparty=client, pair=pair, terms=USUAL_TERMS, actor=None, now=now)
     wallet = settlement_operations.open_wallet(
         name=unique("hot"), chain="simulated", address=unique("sim"), asset=usdt_asset, now=now
@@ -199,6 +202,16 @@ def market(*, flag_on: bool = True, eur: str = "1000000", usdt: str = "1000000")
         mina=user("lp", of=northwind),
         address=address,
     )
+
+
+def reference(pair: Pair, mid: str = "0.92") -> None:
+    """A reference that two sources agree on, good for an hour, in a band that lets a test quote what it likes."""
+    limits = {"max_age_seconds": 3600, "band_bps": 5000, "max_jump_bps": 5000}
+    ReferencePolicy.objects.update_or_create(pair=pair, defaults=limits)
+    ReferenceState.objects.get_or_create(pair=pair)
+    now = clock.now()
+    answers = [Answer(name, (Tick(pair.code, Decimal(mid), now),)) for name in ("one", "two")]
+    rfq_operations.take_rates(answers=answers, now=now)
 
 
 def deposit(client: Counterparty, asset: Asset, amount: str) -> None:

@@ -68,6 +68,9 @@ def test_metrics_tell_what_happened(samples: dict[str, float]) -> None:
     assert samples["desk_fills_total[('side', 'buy')]"] == 1
     assert samples["desk_settlement_queue_length[('state', 'approved')]"] == 1
     assert samples["desk_ledger_imbalance_usdt[('account_type', 'all')]"] == 0
+    assert 0 <= samples["desk_reference_age_seconds[('pair', 'USDT/EUR')]"] < 60
+    assert samples["desk_reference_usable[('pair', 'USDT/EUR')]"] == 1
+    assert samples["desk_rate_source_failing[('source', 'one')]"] == 0
     assert samples["desk_audit_unsealed[]"] > 0
     assert samples["desk_audit_findings[]"] == 0
     assert all(value == 1 for name, value in samples.items() if "collect_success" in name)

@@ -34,6 +34,18 @@ LOOKS: dict[str, dict[str, Look]] = {
         "expired": Look(_("Expired"), "clock", "idle"),
         "rejected": Look(_("Rejected"), "ban", "bad"),
     },
+    "reference": {
+        "ok": Look(_("Good"), "circle-check", "ok"),
+        "stale": Look(_("Stale"), "clock", "bad"),
+        "missing": Look(_("Missing"), "alert-triangle", "bad"),
+        "disagreeing": Look(_("Sources disagree"), "arrows-exchange", "bad"),
+        "absurd": Look(_("Too far from the last"), "alert-circle", "bad"),
+    },
+    "tick": {
+        "used": Look(_("Used"), "check", "ok"),
+        "outlier": Look(_("Left out"), "ban", "warn"),
+        "stale": Look(_("Too old"), "clock", "warn"),
+    },
     "settlement": {
         "awaiting_funds": Look(_("Awaiting funds"), "coins", "warn"),
         "flagged_off": Look(_("Flagged off"), "flag", "warn"),

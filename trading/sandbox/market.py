@@ -31,6 +31,7 @@ STEP_BPS = 1.5
 PULL_HOME = 0.02
 LONGEST_DRIFT = 0.03
 POLL_SECONDS = 20.0
+ANNOUNCE_SECONDS = 2.0
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 WAIT_FOR_QUOTES_SECONDS = 25.0
@@ -199,6 +200,27 @@ class Actor(ABC):
 
 
 @dataclass(slots=True, kw_only=True)
+class Announcer:
+    """Says what the market is at, again and again, so that the desk has reference rates."""
+
+    client: SandboxClient
+    prices: Prices
+    stop: threading.Event
+
+    def run(self) -> None:
+        """Announce until told to stop; while the stand-in is away, quietly try again."""
+        try:
+            while not self.stop.is_set():
+                try:
+                    self.client.rates({currency: self.prices.mid(currency) for currency in MIDS})
+                except SandboxError as problem:
+                    log.warning("The rates were not taken: %s", problem)
+                self.stop.wait(ANNOUNCE_SECONDS)
+        finally:
+            self.client.close()
+
+
+@dataclass(slots=True, kw_only=True)
 class LiquidityProvider(Actor):
     """Answers each new RFQ card, sometimes passes or improves; quotes anew when its quote has run out."""
 
@@ -310,10 +332,10 @@ def _reference(message: Json) -> str:
     return found[0] if found else "an RFQ"
 
 
-def actors(configuration: Configuration, stop: threading.Event) -> list[Actor]:
+def actors(configuration: Configuration, stop: threading.Event, prices: Prices | None = None) -> list[Actor]:
     """Cast the market's people."""
     chance = random.Random(configuration.seed)
-    prices = Prices(random.Random(chance.random()))
+    prices = prices or Prices(random.Random(chance.random()))
 
     def shared() -> dict[str, Any]:
         client = SandboxClient(configuration.url, configuration.control_key)
@@ -334,9 +356,13 @@ def run(configuration: Configuration) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    cast = actors(configuration, stop)
+    prices = Prices(random.Random(configuration.seed))
+    cast = actors(configuration, stop, prices)
+    client = SandboxClient(configuration.url, configuration.control_key)
+    announcer = Announcer(client=client, prices=prices, stop=stop)
     # Daemons: whoever sleeps in a long poll need not wake up for the end.
     threads = [threading.Thread(target=actor.run, name=actor.username, daemon=True) for actor in cast]
+    threads.append(threading.Thread(target=announcer.run, name="rates", daemon=True))
     for thread in threads:
         thread.start()
     log.info("Market: %s are at work.", ", ".join(actor.username for actor in cast))

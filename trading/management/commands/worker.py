@@ -10,12 +10,16 @@ from importlib import import_module
 from typing import Any
 
 import psycopg
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.contrib.django.utils import connector_params
 
+from rfq.rates import configuration
+from trading.lib import clock
 from trading.tasks import HEARTBEAT_SECONDS, STALLED_SECONDS
 
 log = logging.getLogger("desk.worker")
@@ -39,6 +43,10 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         queues = [name.strip() for name in options["queues"].split(",") if name.strip()]
         import_module("trading.bot.application")  # seconds of imports that the first message need not wait for
+        try:
+            configuration.build(settings.REFERENCE_SOURCES, clock=clock.now)
+        except ImproperlyConfigured as error:
+            raise CommandError(str(error)) from error
         await_database()
         outcome = asyncio.run(work(queues, options["concurrency"]))
         if outcome:

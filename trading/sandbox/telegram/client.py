@@ -1,7 +1,7 @@
 """The people's hands in code: a small synchronous client of the sandbox's control side."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -143,6 +143,10 @@ class SandboxClient:
     def clear_faults(self) -> None:
         """Forget all ordered trouble."""
         self._call("DELETE", "/control/faults")
+
+    def rates(self, rates: Mapping[str, float]) -> None:
+        """Say what the market is at, by currency; the stand-in serves it as two sources of rates."""
+        self._call("POST", "/control/rates", {"rates": dict(rates)})
 
     def state(self) -> Json:
         """Show pending updates, blocked users and the last Bot API calls."""

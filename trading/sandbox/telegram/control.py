@@ -20,6 +20,7 @@ from trading.sandbox.telegram.bot_api import BotApi
 from trading.sandbox.telegram.errors import ControlError
 from trading.sandbox.telegram.faults import Faults
 from trading.sandbox.telegram.people_side import PeopleSide
+from trading.sandbox.telegram.rates import Rates
 from trading.sandbox.telegram.state import GROUP_BY_ID, USERS, State
 from trading.sandbox.telegram.updates import Updates
 
@@ -42,6 +43,7 @@ class Control:
         faults: Faults,
         people: PeopleSide,
         bot_api: BotApi,
+        rates: Rates,
         files: Path,
     ) -> None:
         """Steer these parts for whoever has ``key``."""
@@ -51,6 +53,7 @@ class Control:
         self._faults = faults
         self._people = people
         self._bot_api = bot_api
+        self._rates = rates
         self._files = files
 
     def routes(self) -> list[web.RouteDef]:
@@ -65,6 +68,7 @@ class Control:
             web.get("/control/faults", self.list_faults),
             web.post("/control/faults", self.add_fault),
             web.delete("/control/faults", self.clear_faults),
+            web.post("/control/rates", self.set_rates),
             web.get("/control/state", self.show_state),
             web.post("/control/reset", self.reset),
         ]
@@ -158,6 +162,12 @@ class Control:
         self._state.wake()
         return _ok(result=True)
 
+    async def set_rates(self, request: web.Request) -> web.Response:
+        """Say what the market is at: ``{"rates": {"EUR": 0.92}}``."""
+        data = await self._body(request, {"rates"})
+        self._rates.take(data.get("rates"))
+        return _ok(result=True)
+
     async def show_state(self, request: web.Request) -> web.Response:
         """Show what waits for the bot, and its last calls."""
         self._authorise(request)
@@ -177,6 +187,7 @@ class Control:
         self._faults.clear()
         self._updates.forget_mistreatment()
         self._bot_api.calls.clear()
+        self._rates.forget()
         self._state.record({"e": "reset"})
         shutil.rmtree(self._files, ignore_errors=True)
         return _ok(result=True)

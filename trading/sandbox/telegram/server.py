@@ -18,6 +18,7 @@ from trading.sandbox.telegram.journal import Journal
 from trading.sandbox.telegram.page import ChatPage, Handler, secure_headers
 from trading.sandbox.telegram.params import MAX_FILE_BYTES
 from trading.sandbox.telegram.people_side import PeopleSide
+from trading.sandbox.telegram.rates import Rates
 from trading.sandbox.telegram.state import State
 from trading.sandbox.telegram.updates import Updates
 from trading.sandbox.telegram.webhook import Webhook
@@ -94,6 +95,7 @@ class Server:
         updates = Updates(state, faults)
         people = PeopleSide(state, updates)
         self._webhook = Webhook(state, updates)
+        rates = Rates()
         bot_api = BotApi(
             token=configuration.token,
             state=state,
@@ -109,6 +111,7 @@ class Server:
             faults=faults,
             people=people,
             bot_api=bot_api,
+            rates=rates,
             files=documents,
         )
         page = ChatPage(
@@ -121,6 +124,7 @@ class Server:
         self.app = web.Application(client_max_size=MAX_FILE_BYTES, middlewares=[_own_host, secure_headers])
         self.app.router.add_route("*", "/bot{token}/{method}", bot_api.handle)
         self.app.router.add_get("/health", _health)
+        self.app.router.add_get("/rates/{name}.json", rates.serve)
         self.app.add_routes([*control.routes(), *page.routes()])
         self.app.on_startup.append(self._start)
         self.app.on_cleanup.append(self._stop)
