@@ -226,6 +226,7 @@ def test_sign_out_ends_the_session(console: Client) -> None:
     answer = console.post("/sign-out/")
 
     assert answer.headers["Location"] == SIGN_IN
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
     assert not Session.objects.exists()
     assert console.get("/").status_code == 302
 

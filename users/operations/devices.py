@@ -1,5 +1,6 @@
 """Second factors: enrolling, checking, using up."""
 
+import logging
 import secrets
 from datetime import datetime
 
@@ -21,6 +22,8 @@ from users.errors import (
 )
 from users.models import Passkey, PasskeyChallenge, RecoveryCode, RecoveryDevice, StepUp, TotpDevice, User
 from users.queries import passkeys
+
+log = logging.getLogger(__name__)
 
 RECOVERY_CODES = 10
 SECRET_BYTES = 20
@@ -151,6 +154,7 @@ def use_recovery_code(*, user: User, code: str, now: datetime) -> Device:
 @operation
 def _count_wrong(*, device: TotpDevice | RecoveryDevice, user: User, now: datetime) -> None:
     """One more wrong code; the one that makes the wait long is told."""
+    log.warning("wrong code", extra={"login": user.ref, "second_factor": type(device).__name__.lower()})
     device.throttle_increment()
     device.refresh_from_db(fields=["throttling_failure_count"])
     if device.throttling_failure_count == TOLD_AFTER:

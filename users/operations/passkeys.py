@@ -7,6 +7,7 @@ the person verified by their device (fingerprint, face, PIN). A passkey never ta
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -27,7 +28,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from trading.lib.errors import Conflict, Forbidden, Invalid, NotFound
+from trading.lib.errors import Conflict, DeskError, Forbidden, Invalid, NotFound
 from trading.lib.operations import operation
 from users import audit
 from users.errors import NoDevice, PasskeyNeeded
@@ -35,6 +36,8 @@ from users.models import Passkey, PasskeyChallenge, StepUp, TotpDevice, User
 from users.models.passkeys import CHALLENGE_LIVES
 from users.operations import devices
 from users.queries import passkeys as queries
+
+log = logging.getLogger(__name__)
 
 SIGN_IN, REGISTER = "sign-in", "register"
 
@@ -123,6 +126,14 @@ def prove(*, user: User, scope: str, answer: str, now: datetime) -> Passkey:
     :raises PasskeyRefused: it is not one of this user's, its signature is wrong, or the person was not verified.
     :raises PasskeyCopied: its counter went back.
     """
+    try:
+        return _proved(user=user, scope=scope, answer=answer, now=now)
+    except DeskError as error:
+        log.warning("passkey refused", extra={"login": user.ref, "refusal": error.code})
+        raise
+
+
+def _proved(*, user: User, scope: str, answer: str, now: datetime) -> Passkey:
     data, challenge = _read(answer)
     _spend(user=user, scope=scope, challenge=challenge, now=now)
     with _refusing():

@@ -7,6 +7,7 @@ an address from which both factors were given lately does not feel it.
 """
 
 import ipaddress
+import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,6 +19,8 @@ from trading.lib.operations import operation
 from users import audit
 from users.models import SignInAttempts, User
 from users.models.sign_ins import hashed_name
+
+log = logging.getLogger(__name__)
 
 Scope = SignInAttempts.Scope
 WINDOW = timedelta(minutes=15)  # wrong passwords further apart are not counted together
@@ -77,6 +80,7 @@ def check_password(*, username: str, password: str, address: str | None, now: da
     if user is None or not is_right or not user.is_active:
         if attempt.full:
             _record_lock_out(attempt=attempt, now=now)
+        log.warning("wrong password", extra={"login": user.ref if user else "", "name_hash": attempt.name_hash[:12]})
         raise WrongPassword
     _forget(attempt=attempt, now=now)
     if is_outdated:
@@ -94,6 +98,7 @@ def _begin(*, username: str, address: str | None, now: datetime) -> Attempt:
     by_address = _row(Scope.ADDRESS, name_hash, user, where, now)
     felt = [by_address] if _is_known(by_address, now) else [by_name, by_address]
     if locks := [row.locked_until for row in felt if row.locked_until and row.locked_until > now]:
+        log.warning("locked out", extra={"login": user.ref if user else "", "name_hash": name_hash[:12]})
         raise LockedOut(until=max(locks))
     full = tuple(lock for row in (by_name, by_address) if (lock := _count(row, now)))
     return Attempt(name_hash, user, where, full)

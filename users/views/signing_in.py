@@ -163,9 +163,11 @@ def enrolment(request: HttpRequest, user: User) -> HttpResponse:
 
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
-    """End the session."""
+    """End the session, and have the browser forget what it kept of it."""
     logout(request)
-    return access.seal_off(redirect("users:sign-in"))
+    answer = access.seal_off(redirect("users:sign-in"))
+    answer.headers["Clear-Site-Data"] = '"cache", "storage"'  # the cookies that are left say language and theme
+    return answer
 
 
 def _show_sign_in(request: HttpRequest, form: PasswordForm) -> HttpResponse:
