@@ -31,7 +31,7 @@ def test_one_request_id_in_answer_log_and_audit(client: Client, seen: dict[str, 
     request_id = answer["X-Request-ID"]
     assert request_id.startswith("REQ-")
     assert seen["request_id"] == request_id
-    assert seen["origin"] == context.Origin(request_id, "203.0.113.7")
+    assert seen["origin"] == context.Origin(request_id, "203.0.113.7", "/health/live")
 
 
 def test_a_proxys_request_id_is_kept_and_a_silly_one_is_not(client: Client, db: None) -> None:
