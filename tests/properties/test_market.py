@@ -1,9 +1,10 @@
 """Whatever clients and LPs do in whatever order: one fill per RFQ at most, none of a quote that had expired."""
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, Max, Sum
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
@@ -21,8 +22,12 @@ from trading.lib.errors import DeskError
 BOUNDED = settings(
     max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck), database=None
 )
+LARGEST, A_DAY = Decimal(12_000), Decimal(20_000)
 choices = st.integers(min_value=0, max_value=1000)
 sides = st.sampled_from(["buy", "sell"])
+
+
+LIMITS = {"insufficient_balance", "below_minimum", "above_maximum", "daily_limit"}
 
 
 class Desk(RuleBasedStateMachine):
@@ -35,9 +40,8 @@ class Desk(RuleBasedStateMachine):
         client = factories.counterparty()
         assets = [self.market.usdt, self.market.eur]
         settlement_operations.open_accounts(assets=assets, counterparties=[client])
-        operations.set_terms(
-            counterparty=client, pair=self.market.pair, terms=factories.USUAL_TERMS, actor=None, now=clock.now()
-        )
+        terms = replace(factories.USUAL_TERMS, maximum=LARGEST, daily_notional=A_DAY)
+        operations.set_terms(counterparty=client, pair=self.market.pair, terms=terms, actor=None, now=clock.now())
         for asset in assets:
             factories.deposit(client, asset, funds)
         self.client, self.trader = client, factories.user("trader", of=client)
@@ -57,7 +61,7 @@ class Desk(RuleBasedStateMachine):
         try:
             self.rfqs.append(operations.create_rfq(actor=self.trader, request=request, now=clock.now()))
         except DeskError as refusal:
-            assert refusal.code == "below_minimum"  # noqa: PT017 - a refusal is one of two right outcomes
+            assert refusal.code in {"below_minimum", "above_maximum"}  # noqa: PT017 - a refusal is a right outcome
 
     @rule(which=choices, lp=st.booleans(), ticks=st.integers(min_value=9000, max_value=9500), is_old=st.booleans())
     def quote(self, which: int, ticks: int, lp: bool, is_old: bool) -> None:  # noqa: FBT001 - likewise
@@ -87,7 +91,8 @@ class Desk(RuleBasedStateMachine):
         try:
             fill = factories.accept(quote, self.trader)
         except DeskError as refusal:
-            assert was_firm == (refusal.code in {"insufficient_balance", "below_minimum"})  # noqa: PT017 - likewise
+            # sizes are looked at before the quote is taken, the balance after
+            assert refusal.code in LIMITS if was_firm else refusal.code != "insufficient_balance"  # noqa: PT017
         else:
             assert was_firm
             assert (fill.quote, fill.lp_price) == (quote, quote.price)
@@ -171,6 +176,12 @@ class Desk(RuleBasedStateMachine):
             assert (fill.cover_bps is not None) == bool({"cover", "tied"} & set(outcomes))
         for rejected in (Rfq.objects.filter(status="rejected"), Quote.objects.filter(status="rejected")):
             assert "" not in rejected.values_list("refusal", flat=True)
+
+    @invariant()
+    def no_limit_is_broken(self) -> None:
+        traded = Fill.objects.filter(client=self.client).aggregate(total=Sum("base_amount"), largest=Max("base_amount"))
+        assert (traded["total"] or 0) <= A_DAY
+        assert (traded["largest"] or 0) <= LARGEST
 
     @invariant()
     def no_lp_has_two_live_quotes_on_one_rfq(self) -> None:
