@@ -10,6 +10,7 @@ from procrastinate.contrib.django import app
 from alerting import cards, inbox, operations, queries, routing
 from alerting.models import InboundUpdate, LiveCard, OutboundMessage
 from alerting.outcomes import Gone, Later, Outcome, Refused, Sent, Unreachable
+from rfq import operations as rfq_operations
 from trading.lib import clock, threads
 from trading.lib.errors import Unavailable
 
@@ -70,8 +71,11 @@ def _take_failure(update: InboundUpdate, error: Exception) -> bool:
 
 @app.task(name="alerting.dispatch_event", queue="messages", retry=AGAIN_WHATEVER)
 def dispatch_event(event_id: int) -> None:
-    """Tell those whom an audit event concerns."""
-    routing.dispatch(event_id, now=clock.now())
+    """Tell those whom an audit event concerns: programs by their feeds, people by messages."""
+    try:
+        rfq_operations.tell_parties(event_id=event_id, now=clock.now())
+    finally:  # neither waits until the other can be told
+        routing.dispatch(event_id, now=clock.now())
 
 
 @app.task(name="alerting.deliver", queue="messages", retry=AGAIN)

@@ -62,3 +62,10 @@ def sweep_rates(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes 
     before = clock.now() - timedelta(days=settings.RATES_KEPT_DAYS)
     while operations.sweep_rates(before=before):
         pass
+
+
+@app.periodic(cron="37 3 * * *")
+@app.task(name="rfq.forget_old_news", queue="default", lock="rfq.forget_old_news")
+def forget_old_news(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every night: forget what programs were told long ago."""
+    operations.forget_old_news(now=clock.now())

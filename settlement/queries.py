@@ -208,6 +208,20 @@ def find(text: str, *, reader: User) -> str:
     return Settlement.objects.filter(wanted, within(reader, "client")).values_list("ref", flat=True).first() or ""
 
 
+def of_client(client: Counterparty) -> QuerySet[Settlement]:
+    """The client's settlements with what was paid for them on chain. Three queries."""
+    tried = TransferAttempt.objects.exclude(status=TransferAttempt.Status.SIGNED).order_by("-number")
+    transfers = Transfer.objects.select_related("wallet").order_by("generation")
+    transfers = transfers.prefetch_related(Prefetch("attempts", tried, to_attr="tried"))
+    found = Settlement.objects.filter(client=client).select_related("quote_asset", "destination")
+    return found.prefetch_related(Prefetch("transfers", transfers, to_attr="payments"))
+
+
+def of_lp(lp: Counterparty) -> QuerySet[Settlement]:
+    """The LP's settlements. One query."""
+    return Settlement.objects.filter(lp=lp).select_related("quote_asset")
+
+
 def _found(criteria: Criteria) -> QuerySet[Settlement]:
     found = _with_parties().prefetch_related(
         Prefetch("transfers", Transfer.objects.order_by("generation"), to_attr="payments")

@@ -19,6 +19,10 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from rfq import api as rfq_api
+from rfq import api_events as rfq_api_events
+from rfq import api_quotes as rfq_api_quotes
+from settlement import api as settlement_api
 from trading.lib import clock
 from trading.lib.errors import DeskError, Invalid
 from trading.middleware import http_status
@@ -61,6 +65,10 @@ api = NinjaAPI(
 )
 api.add_router("", users_api.router)
 api.add_router("", users_api_tokens.router)
+api.add_router("", rfq_api.router)
+api.add_router("", rfq_api_quotes.router)
+api.add_router("", rfq_api_events.router)
+api.add_router("", settlement_api.router)
 
 
 def refusal(

@@ -1,6 +1,7 @@
 """The market: what is traded, on which terms, at which reference, and the trades."""
 
 from rfq.models.disputes import Dispute, DisputeNote
+from rfq.models.feed import FeedMark, PartyEvent, RequestKey
 from rfq.models.market import Pair, TradingTerms
 from rfq.models.presence import Heartbeat
 from rfq.models.rates import RateSource, RateTick, ReferencePolicy, ReferenceRate, ReferenceState
@@ -9,17 +10,20 @@ from rfq.models.trading import Fill, Invitation, Outcome, Quote, Rfq
 __all__ = [
     "Dispute",
     "DisputeNote",
+    "FeedMark",
     "Fill",
     "Heartbeat",
     "Invitation",
     "Outcome",
     "Pair",
+    "PartyEvent",
     "Quote",
     "RateSource",
     "RateTick",
     "ReferencePolicy",
     "ReferenceRate",
     "ReferenceState",
+    "RequestKey",
     "Rfq",
     "TradingTerms",
 ]

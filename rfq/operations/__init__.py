@@ -12,6 +12,7 @@ from rfq.operations.disputes import (
     withdraw_dispute,
 )
 from rfq.operations.expiring import expire_due
+from rfq.operations.feeding import claim_request_key, forget_old_news, tell_parties
 from rfq.operations.market import NewTerms, open_pair, set_terms
 from rfq.operations.presence import beat, stop_beating, watch_heartbeat
 from rfq.operations.pulling import pass_rfq, pull_quote
@@ -30,11 +31,13 @@ __all__ = [
     "assign_dispute",
     "beat",
     "cancel_rfq",
+    "claim_request_key",
     "confirm_quote",
     "create_rfq",
     "enter_quote",
     "enter_rfq",
     "expire_due",
+    "forget_old_news",
     "open_dispute",
     "open_pair",
     "pass_rfq",
@@ -45,6 +48,7 @@ __all__ = [
     "submit_quote",
     "sweep_rates",
     "take_rates",
+    "tell_parties",
     "unassign_dispute",
     "watch_heartbeat",
     "withdraw_dispute",

@@ -9,14 +9,15 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as how
 from schemathesis import checks
 
-from tests import factories
+from tests import factories, jobs
 from tests.api.conftest import Desk
+from tests.factories import Market
 from tests.users.keys import collected
 from trading.api import api
 from trading.lib import clock
 from trading.wsgi import application
 from users import operations
-from users.models import ApprovalDecision, Counterparty
+from users.models import ApprovalDecision, ApprovalRequest
 
 PROMISES = [
     checks.not_a_server_error,
@@ -29,27 +30,42 @@ ROLES = ("trader", "lp", "ops", "approver", "admin", "auditor", "service", "stra
 CALLS = [(path, method) for path, methods in api.get_openapi_schema()["paths"].items() for method in methods]
 
 
-def credential_of(role: str, desk: Desk) -> dict[str, str]:
+def credential_of(role: str, desk: Desk, market: Market) -> dict[str, str]:
     """What somebody of this role sends along."""
     if role == "stranger":
         return {}
     if role == "service":
         _key, bearer = collected(factories.user("service"), scopes=["audit.anchor"])
     else:
-        known = {"ops": desk.olga, "approver": desk.amir}.get(role)
-        user = known.user if known else factories.user(role)
+        known = {"ops": desk.olga.user, "approver": desk.amir.user, "trader": market.tara, "lp": market.leo}
+        user = known.get(role) or factories.user(role)
         bearer = operations.issue_tokens(user=user, address=None, now=clock.now()).access
     return {"Authorization": f"Bearer {bearer}"}
+
+
+def real_of(path: str, desk: Desk, request: ApprovalRequest, market: Market) -> str:
+    """The ref of something real that the call is about; what the market has comes with a trade and live quotes."""
+    if "approvals" in path:
+        return request.ref
+    if "users" in path:
+        return desk.subject.ref
+    fill, rfq = factories.fill(market), factories.rfq(market)
+    quote = factories.quote(rfq, market.leo, ttl_seconds=60)
+    factories.quote(rfq, market.mina, "0.93")
+    jobs.run_all(queues=["messages"])
+    refs = {"rfqs": rfq.ref, "quotes": quote.ref, "fills": fill.ref, "settlements": fill.settlement.ref}
+    return refs.get(path.split("/")[2], "")
 
 
 @pytest.mark.parametrize(("path", "method"), CALLS, ids=lambda part: part.strip("/"))
 def test_every_call_answers_as_described(path: str, method: str, desk: Desk, settings: Any) -> None:
     settings.API_RATE_TOKEN = settings.API_RATE_CALLER = settings.API_RATE_ADDRESS = 1_000_000
-    request, theirs = desk.proposed(), Counterparty.objects.get()
+    request, theirs, market = desk.proposed(), desk.subject.counterparty, factories.market()
+    assert theirs is not None
     description = schemathesis.openapi.from_wsgi("/api/openapi.json", application)
     call = description[path][method.upper()]
-    credentials = {role: credential_of(role, desk) for role in ROLES}
-    real = request.ref if "approvals" in path else desk.subject.ref
+    credentials = {role: credential_of(role, desk, market) for role in ROLES}
+    real = real_of(path, desk, request, market)
     seen = set()
 
     @how(
@@ -70,6 +86,9 @@ def test_every_call_answers_as_described(path: str, method: str, desk: Desk, set
             if role in {"trader", "lp", "service", "stranger"}:
                 assert theirs.name not in answer.text
                 assert request.ref not in answer.text
+            if role == "lp":
+                assert market.client.name not in answer.text
+                assert market.northwind.name not in answer.text
 
     every_role_sends()
 

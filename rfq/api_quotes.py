@@ -1,0 +1,97 @@
+"""REST for LPs: quote, improve, take back."""
+
+from decimal import Decimal
+
+from django.http import HttpRequest
+from ninja import Query, Router
+from ninja.responses import Status
+
+from rfq import api_examples as examples
+from rfq import errors, operations, shown
+from rfq.api_shapes import LpQuote, QuoteIn, QuotesOut
+from rfq.models import Quote
+from rfq.queries import parties
+from trading.lib import clock
+from users.api import Key, Ref
+from users.api_calls import OF_LISTS, Example, call
+from users.api_parties import Paging, Party, part_of, party
+
+router = Router(tags=["quoting"])
+
+
+@router.post(
+    "/rfqs/{ref}/quotes",
+    **call(
+        LpQuote,
+        errors.NotAnLp,
+        errors.BadPrice,
+        errors.BadLifetime,
+        errors.NoSuchRfq,
+        errors.Frozen,
+        errors.KeyReused,
+        errors.RfqExpired,
+        errors.RfqOver,
+        summary="Quote a firm price",
+        example=Example(examples.LP_QUOTE, examples.QUOTE_IN),
+        status=201,
+        writes=True,
+    ),
+)
+def submit_quote(request: HttpRequest, ref: Ref, body: QuoteIn, key: Key) -> Status[LpQuote]:
+    """No last look: while it lives, the client can trade on it. It replaces your earlier one on the same request."""
+    dealer = _lp(request)
+    made = operations.submit_quote(
+        rfq_ref=ref,
+        price=Decimal(body.price),
+        actor=dealer.user,
+        key=key,
+        now=clock.now(),
+        ttl_seconds=body.ttl_seconds,
+    )
+    return Status(201, _own(dealer, made))
+
+
+@router.delete(
+    "/rfqs/{ref}/quotes/live",
+    **call(
+        LpQuote,
+        errors.NotAnLp,
+        errors.NoSuchQuote,
+        summary="Take your quote back",
+        example=Example(examples.PULLED),
+        writes=True,
+    ),
+)
+def pull_quote(request: HttpRequest, ref: Ref) -> LpQuote:
+    """Afterwards nobody can trade on it. What was accepted before stays traded: `no_such_quote` says so."""
+    dealer = _lp(request)
+    return _own(dealer, operations.pull_quote(rfq_ref=ref, actor=dealer.user, now=clock.now()))
+
+
+@router.get(
+    "/quotes",
+    **call(
+        QuotesOut,
+        errors.NotAnLp,
+        *OF_LISTS,
+        summary="Your quotes and what became of them",
+        example=Example(examples.QUOTES),
+    ),
+)
+def list_quotes(request: HttpRequest, paging: Query[Paging]) -> QuotesOut:
+    """Newest first. Of each you learn its own outcome only."""
+    dealer, now = _lp(request), clock.now()
+    quotes, older = part_of(parties.quotes_of(dealer.counterparty), paging)
+    return QuotesOut(items=[LpQuote(**shown.lp_quote(row, row.rfq.pair, now=now)) for row in quotes], next=older)
+
+
+def _lp(request: HttpRequest) -> Party:
+    found = party(request, "rfq.quote")
+    if not found.is_lp:
+        raise errors.NotAnLp
+    return found
+
+
+def _own(dealer: Party, quote: Quote) -> LpQuote:
+    found = parties.quotes_of(dealer.counterparty).get(pk=quote.pk)
+    return LpQuote(**shown.lp_quote(found, found.rfq.pair, now=clock.now()))

@@ -1,0 +1,76 @@
+"""What one client or LP may read of the market. Each has a fixed number of queries."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import Prefetch, Q, QuerySet
+
+from rfq.models import Fill, Pair, PartyEvent, Quote, Rfq, TradingTerms
+from rfq.models.feed import oldest_running
+from users.models import Counterparty
+
+ACTIVE = Quote.Status.ACTIVE
+
+
+def pairs(client: Counterparty | None) -> list[tuple[Pair, TradingTerms | None]]:
+    """The pairs that are traded, with the client's terms on each. Two queries."""
+    found = list(Pair.objects.filter(is_enabled=True).select_related("quote_asset").order_by("code"))
+    terms = {row.pair_id: row for row in TradingTerms.objects.filter(counterparty=client)} if client else {}
+    return [(pair, terms.get(pair.pk)) for pair in found]
+
+
+def client_rfqs(client: Counterparty) -> QuerySet[Rfq]:
+    """The client's requests, each with its active quotes in `live_quotes`. Two queries."""
+    rows = Rfq.objects.filter(counterparty=client).select_related("pair__quote_asset", "destination", "fill")
+    return rows.prefetch_related(Prefetch("quotes", Quote.objects.filter(status=ACTIVE), to_attr="live_quotes"))
+
+
+def asked_of(lp: Counterparty) -> QuerySet[Rfq]:
+    """The requests the LP was asked for a price on, each with its own quotes in `own_quotes`. Two queries."""
+    own = Quote.objects.filter(lp=lp).select_related("rfq").order_by("pk")
+    rows = Rfq.objects.select_related("pair__quote_asset")
+    return rows.prefetch_related(Prefetch("quotes", own, to_attr="own_quotes"))
+
+
+def is_live(now: datetime) -> Q:
+    """Requests that can still be quoted."""
+    return Q(status__in=Rfq.LIVE, expires_at__gt=now)
+
+
+def asked_lps(rfq: Rfq) -> Sequence[Counterparty]:  # noqa: ARG001 - everybody is asked everything
+    """The LPs that are asked for a price. One query."""
+    lps = Counterparty.objects.filter(kind=Counterparty.Kind.LP, status=Counterparty.Status.ACTIVE)
+    return list(lps.order_by("pk"))
+
+
+def quotes_of(lp: Counterparty) -> QuerySet[Quote]:
+    """The LP's own quotes. One query."""
+    return Quote.objects.filter(lp=lp).select_related("rfq__pair__quote_asset")
+
+
+def trades() -> QuerySet[Fill]:
+    """All trades, with what is shown of them loaded."""
+    return Fill.objects.select_related("rfq__pair__quote_asset", "quote", "settlement", "lp")
+
+
+def fills_of(party: Counterparty) -> QuerySet[Fill]:
+    """The party's trades, on its side of them. One query."""
+    return trades().filter(lp=party) if party.kind == Counterparty.Kind.LP else trades().filter(client=party)
+
+
+def place_of(party: Counterparty, ref: str) -> PartyEvent | None:
+    """Find an event in the party's own feed. One query."""
+    return PartyEvent.objects.filter(counterparty=party, ref=ref).first()
+
+
+def events_after(party: Counterparty, place: PartyEvent | None, *, hidden: Sequence[str]) -> QuerySet[PartyEvent]:
+    """
+    The party's feed from that place on (all of it from None), as far as it cannot change any more. One query.
+
+    :param hidden: kinds the reader may not see.
+    """
+    rows = PartyEvent.objects.filter(counterparty=party, transaction__lt=oldest_running()).exclude(kind__in=hidden)
+    if place is not None:
+        later = Q(transaction__gt=place.transaction) | Q(transaction=place.transaction, pk__gt=place.pk)
+        rows = rows.filter(later, transaction__gte=place.transaction)
+    return rows.order_by("transaction", "pk")

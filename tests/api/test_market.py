@@ -1,0 +1,434 @@
+"""Clients' and LPs' programs trade over REST."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from rfq.models import Fill, Quote, Rfq
+from tests import factories
+from tests.api.parties import LP_SCOPES, TRADER_SCOPES, Program, Room, code_of
+from trading.lib import clock
+from users.models import Counterparty
+
+
+@pytest.fixture
+def room(db: None) -> Room:
+    return Room(factories.market())
+
+
+def test_a_client_sees_pairs_and_its_limits(room: Room) -> None:
+    answer = room.tara.get("pairs")
+
+    (pair,) = answer.json()["items"]
+    assert (pair["code"], pair["tick"], pair["quote_ttl_seconds"]) == ("USDT/EUR", "0.0001", 30)
+    assert pair["limits"]["maximum"] == "1000000.000000"
+    assert "markup" not in answer.content.decode()
+
+
+def test_an_lp_sees_pairs_without_anybodys_limits(room: Room) -> None:
+    assert room.leo.get("pairs").json()["items"][0]["limits"] is None
+
+
+def test_ask_quote_accept(room: Room) -> None:
+    asked = room.tara.ask(client_rfq_id="own-17")
+    assert asked.status_code == 201, asked.content
+    ref = asked.json()["ref"]
+    assert (asked.json()["status"], asked.json()["quotes"]) == ("open", [])
+    assert (asked.json()["amount"], asked.json()["unit"], asked.json()["destination"]) == ("10000.00", "EUR", "balance")
+
+    (seen,) = room.leo.get("rfqs").json()["items"]
+    assert (seen["ref"], seen["state"], seen["lp_side"], seen["quote"]) == (ref, "live", "sell", None)
+    quoted = room.leo.quote(ref, "0.9200", ttl_seconds=60)
+    assert (quoted.status_code, quoted.json()["price"], quoted.json()["status"]) == (201, "0.9200", "active")
+
+    best = room.tara.get(f"rfqs/{ref}").json()["best"]
+    assert (best["all_in_price"], best["base_amount"], best["quote_amount"]) == ("0.9219", "10847.163466", "10000.00")
+    traded = room.tara.accept(best["quote"])
+    assert traded.status_code == 201
+    fill = traded.json()
+    assert (fill["all_in_price"], fill["quote_amount"], fill["client_rfq_id"]) == ("0.9219", "10000.00", "own-17")
+
+    assert room.tara.get(f"rfqs/{ref}").json()["fill"] == fill["ref"]
+    assert room.tara.get(f"fills/{fill['ref']}").json() == fill
+    of_leo = room.leo.get(f"fills/{fill['ref']}").json()
+    assert (of_leo["price"], of_leo["quote_amount"], of_leo["lp_side"]) == ("0.9200", "9979.39", "sell")
+    assert room.leo.get("quotes").json()["items"][0]["status"] == "traded"
+    assert room.leo.get(f"rfqs/{ref}").json()["state"] == "over"
+    assert room.leo.get("rfqs").json()["items"] == []
+
+
+def test_settlements_show_each_party_its_own_side(room: Room) -> None:
+    fill = factories.fill(room.market)
+    ref = fill.settlement.ref
+
+    of_client = room.tara.get(f"settlements/{ref}").json()
+    of_lp = room.leo.get(f"settlements/{ref}").json()
+
+    assert (of_client["status"], of_client["quote_amount"]) == ("approved", "10000.00")
+    assert of_client["destination"] == room.market.address.ref
+    assert of_client["payment"] is None
+    assert (of_lp["status"], of_lp["quote_amount"], of_lp["fill"]) == ("open", "9979.39", fill.ref)
+    assert not set(of_lp) & {"destination", "payment"}
+    assert room.leo.get("settlements").json()["items"] == [of_lp]
+    assert room.tara.get("settlements").json()["items"] == [of_client]
+
+
+# --- again, and with the same key --------------------------------------------------------------
+
+
+def test_the_same_request_again_is_the_same_rfq(room: Room) -> None:
+    first = room.tara.ask(key="request-1", client_rfq_id="own-1")
+    again = room.tara.ask(key="request-1", client_rfq_id="own-1")
+
+    assert (again.status_code, again.json()["ref"]) == (201, first.json()["ref"])
+    assert Rfq.objects.count() == 1
+
+
+def test_a_key_for_another_request_conflicts(room: Room) -> None:
+    room.tara.ask(key="request-1", client_rfq_id="own-1")
+
+    assert code_of(room.tara.ask(key="request-1", client_rfq_id="own-2")) == (409, "key_reused")
+    assert code_of(room.tara.ask(key="request-2", client_rfq_id="own-1", amount="20000.00")) == (
+        409,
+        "client_rfq_id_conflict",
+    )
+    assert Rfq.objects.count() == 1
+
+
+def test_another_client_may_use_the_same_key(room: Room) -> None:
+    room.tara.ask(key="request-1")
+    other = Program(factories.user("trader"), TRADER_SCOPES)
+
+    assert code_of(other.ask(key="request-1")) == (403, "no_terms")
+
+
+def test_the_same_quote_again_is_the_same_quote(room: Room) -> None:
+    ref = room.tara.ask().json()["ref"]
+    first = room.leo.quote(ref, "0.92", key="quote-key-1").json()
+
+    assert room.leo.quote(ref, "0.92", key="quote-key-1").json()["quote"] == first["quote"]
+    assert code_of(room.leo.quote(ref, "0.93", key="quote-key-1")) == (409, "key_reused")
+    assert Quote.objects.count() == 1
+
+
+def test_a_later_quote_replaces_the_earlier_one(room: Room) -> None:
+    ref = room.tara.ask().json()["ref"]
+    room.leo.quote(ref, "0.92")
+    room.leo.quote(ref, "0.91")
+
+    statuses = [quote["status"] for quote in room.leo.get("quotes").json()["items"]]
+    assert statuses == ["active", "replaced"]
+    assert len(room.tara.get(f"rfqs/{ref}").json()["quotes"]) == 1
+
+
+def test_the_same_acceptance_again_is_the_same_fill(room: Room) -> None:
+    quote = factories.quote(factories.rfq(room.market), room.market.leo)
+    first = room.tara.accept(quote.ref, key="accept-1")
+
+    assert room.tara.accept(quote.ref, key="accept-1").json() == first.json()
+    assert code_of(room.tara.accept(quote.ref, key="accept-2")) == (409, "already_filled")
+    other = factories.quote(factories.rfq(room.market), room.market.leo)
+    assert code_of(room.tara.accept(other.ref, key="accept-1")) == (409, "key_reused")
+    assert Fill.objects.count() == 1
+
+
+@pytest.mark.parametrize("path", ["rfqs", "rfqs/{rfq}/quotes", "quotes/{quote}/acceptance"])
+def test_what_creates_needs_a_key(room: Room, path: str) -> None:
+    quote = factories.quote(factories.rfq(room.market), room.market.leo)
+    body = {"price": "0.92"} if path.endswith("quotes") else {}
+
+    answer = room.tara.post(path.format(rfq=quote.rfq.ref, quote=quote.ref), body)
+
+    assert answer.status_code == 400
+    assert "Idempotency-Key" in answer.json()["fields"]
+
+
+# --- who may what ------------------------------------------------------------------------------
+
+CALLS = [
+    ("get", "pairs", "rfq.request"),
+    ("post", "rfqs", "rfq.request"),
+    ("get", "rfqs", "rfq.request"),
+    ("get", "rfqs/{rfq}", "rfq.request"),
+    ("post", "rfqs/{rfq}/cancellation", "rfq.request"),
+    ("post", "quotes/{quote}/acceptance", "rfq.accept"),
+    ("post", "rfqs/{rfq}/quotes", "rfq.quote"),
+    ("delete", "rfqs/{rfq}/quotes/live", "rfq.quote"),
+    ("get", "quotes", "rfq.quote"),
+    ("get", "fills", "rfq.accept"),
+    ("get", "fills/{fill}", "rfq.accept"),
+    ("get", "settlements", "settlement.own"),
+    ("get", "settlements/{settlement}", "settlement.own"),
+    ("get", "events", "rfq.request"),
+]
+
+
+def send(program: Program, method: str, path: str) -> Any:
+    if method == "get":
+        return program.get(path)
+    if method == "delete":
+        return program.delete(path)
+    if path == "rfqs":
+        return program.ask()
+    return program.post(path, {"price": "0.92"} if path.endswith("quotes") else None, key=factories.unique("any-key"))
+
+
+def addresses(fill: Fill) -> dict[str, str]:
+    return {"rfq": fill.rfq.ref, "quote": fill.quote.ref, "fill": fill.ref, "settlement": fill.settlement.ref}
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), CALLS)
+def test_a_service_is_no_party(room: Room, method: str, path: str, scope: str) -> None:
+    robot = Program(factories.user("service"), ["audit.anchor"])
+
+    answer = send(robot, method, path.format(**addresses(factories.fill(room.market))))
+
+    assert code_of(answer) == (403, "not_a_party")
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), [call for call in CALLS if call[1] != "events"])
+def test_each_call_needs_its_scope(room: Room, method: str, path: str, scope: str) -> None:
+    user = room.market.leo if scope == "rfq.quote" else room.market.tara
+    other = "rfq.request" if scope in {"settlement.own", "rfq.accept"} else "settlement.own"
+    program = Program(user, [other])
+
+    answer = send(program, method, path.format(**addresses(factories.fill(room.market))))
+
+    assert code_of(answer) == (403, "missing_scope")
+
+
+@pytest.mark.parametrize(("method", "path", "scope"), CALLS)
+def test_strangers_and_rate_limits(room: Room, method: str, path: str, scope: str, settings: Any) -> None:
+    path = path.format(**addresses(factories.fill(room.market)))
+    user = room.leo if scope == "rfq.quote" else room.tara
+    settings.API_RATE_CALLER = 1
+    user.get("pairs")
+
+    answer = send(user, method, path)
+    user.text = "desk_test_nothing"
+    refused = send(user, method, path)
+
+    assert code_of(answer) == (429, "rate_limited")
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    assert code_of(refused) == (401, "mistyped_key")
+
+
+def test_one_does_not_do_the_others_part(room: Room) -> None:
+    quote = factories.quote(factories.rfq(room.market), room.market.leo)
+
+    assert code_of(room.leo.ask()) == (403, "missing_scope")
+    assert code_of(room.leo.accept(quote.ref)) == (403, "missing_scope")
+    assert code_of(room.tara.quote(quote.rfq.ref)) == (403, "missing_scope")
+    assert code_of(room.tara.delete(f"rfqs/{quote.rfq.ref}/quotes/live")) == (403, "missing_scope")
+
+
+def test_what_is_anothers_does_not_exist(room: Room) -> None:
+    fill = factories.fill(room.market)
+    quote = factories.quote(factories.rfq(room.market), room.market.leo)
+    stranger, rival = Program(factories.user("trader"), TRADER_SCOPES), room.mina
+
+    assert code_of(stranger.get(f"rfqs/{quote.rfq.ref}")) == (404, "no_such_rfq")
+    assert code_of(stranger.post(f"rfqs/{quote.rfq.ref}/cancellation")) == (404, "no_such_rfq")
+    assert code_of(stranger.accept(quote.ref)) == (404, "no_such_quote")
+    for who in (stranger, rival):
+        assert code_of(who.get(f"fills/{fill.ref}")) == (404, "not_found")
+        assert code_of(who.get(f"settlements/{fill.settlement.ref}")) == (404, "not_found")
+        assert who.get("fills").json()["items"] == who.get("settlements").json()["items"] == []
+    assert code_of(rival.delete(f"rfqs/{quote.rfq.ref}/quotes/live")) == (404, "no_such_quote")
+    assert rival.get("quotes").json()["items"] == []
+    assert rival.get(f"rfqs/{quote.rfq.ref}").json()["quote"] is None
+    assert code_of(room.leo.get("rfqs/RFQ-ZZZZZZZZ")) == (404, "no_such_rfq")
+
+
+def test_nobodys_cursor_is_anothers_row(room: Room) -> None:
+    quote = factories.quote(factories.rfq(room.market), room.market.leo)
+    factories.quote(factories.rfq(room.market), room.market.mina)
+
+    assert code_of(room.mina.get("quotes", before=quote.ref)) == (400, "unknown_cursor")
+    assert code_of(room.mina.get("quotes", before="QTE-ZZZZZZZZ")) == (400, "unknown_cursor")
+
+
+# --- refusals ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"amount": 10000},
+        {"amount": 1e4},
+        {"amount": "1e4"},
+        {"amount": "-5"},
+        {"amount": "NaN"},
+        {"amount": "1,000"},
+        {"amount": "1" * 16},
+        {"side": "hold"},
+        {"pair": "USDT"},
+        {"pair": "USDT/EUR\u0000"},
+        {"unit": "eur"},
+        {"client_rfq_id": ""},
+        {"client_rfq_id": "x" * 65},
+        {"destination": "TQ…"},
+        {"surprise": 1},
+        {"markup_bps": "0"},
+    ],
+)
+def test_malformed_requests_are_refused(room: Room, changes: dict[str, Any]) -> None:
+    answer = room.tara.ask(**changes)
+
+    assert code_of(answer) == (400, "malformed")
+    assert list(answer.json()["fields"]) == list(changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "refusal"),
+    [
+        ({"amount": "0", "unit": "EUR"}, (400, "bad_amount")),
+        ({"amount": "1.001", "unit": "EUR"}, (400, "bad_amount")),
+        ({"amount": "50", "unit": "USDT"}, (400, "below_minimum")),
+        ({"amount": "2000000", "unit": "USDT"}, (400, "above_maximum")),
+        ({"pair": "USDT/CHF", "unit": "USDT"}, (404, "unknown_pair")),
+        ({"unit": "CHF"}, (404, "unknown_pair")),
+        ({"destination": "ADR-ZZZZZZZZ"}, (409, "no_address")),
+    ],
+)
+def test_requests_that_break_a_rule_are_refused(room: Room, changes: dict[str, Any], refusal: tuple[int, str]) -> None:
+    assert code_of(room.tara.ask(**changes)) == refusal
+
+
+@pytest.mark.parametrize(
+    ("body", "refusal"),
+    [
+        ({"price": "0.92001"}, (400, "bad_price")),
+        ({"price": "0"}, (400, "bad_price")),
+        ({"price": 0.92}, (400, "malformed")),
+        ({"price": "0.92", "ttl_seconds": 5}, (400, "bad_lifetime")),
+        ({"price": "0.92", "ttl_seconds": "soon"}, (400, "malformed")),
+        ({"price": "0.92", "client": "x"}, (400, "malformed")),
+    ],
+)
+def test_quotes_that_are_none_are_refused(room: Room, body: dict[str, Any], refusal: tuple[int, str]) -> None:
+    ref = room.tara.ask().json()["ref"]
+
+    assert code_of(room.leo.post(f"rfqs/{ref}/quotes", body, key="quote-key-1")) == refusal
+
+
+def test_what_is_over_is_over(room: Room) -> None:
+    ref = room.tara.ask().json()["ref"]
+    quote = room.leo.quote(ref).json()["quote"]
+    assert room.tara.post(f"rfqs/{ref}/cancellation").json()["status"] == "cancelled"
+
+    assert code_of(room.tara.post(f"rfqs/{ref}/cancellation")) == (409, "rfq_over")
+    assert code_of(room.leo.quote(ref)) == (409, "rfq_over")
+    assert code_of(room.tara.accept(quote)) == (409, "rfq_over")
+    assert code_of(room.leo.delete(f"rfqs/{ref}/quotes/live")) == (404, "no_such_quote")
+
+
+def test_a_quote_that_was_pulled_or_replaced_is_gone(room: Room) -> None:
+    ref = room.tara.ask().json()["ref"]
+    replaced = room.leo.quote(ref, "0.92").json()["quote"]
+    pulled = room.leo.quote(ref, "0.93").json()["quote"]
+    assert room.leo.delete(f"rfqs/{ref}/quotes/live").json()["status"] == "pulled"
+
+    for quote in (replaced, pulled):
+        assert code_of(room.tara.accept(quote)) == (409, "quote_gone")
+
+
+def test_an_expired_quote_is_shown_to_nobody_as_firm(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    ref = room.tara.ask().json()["ref"]
+    room.leo.quote(ref, "0.92", ttl_seconds=10)
+    real = clock.now
+    monkeypatch.setattr(clock, "now", lambda: real() + timedelta(seconds=11))
+
+    assert room.tara.get(f"rfqs/{ref}").json()["quotes"] == []
+    assert room.leo.get(f"rfqs/{ref}").json()["quote"]["status"] == "expired"
+
+
+def test_without_money_nothing_is_traded(db: None) -> None:
+    room = Room(factories.market(eur="0"))
+    quote = factories.quote(factories.rfq(room.market), room.market.leo)
+
+    assert code_of(room.tara.accept(quote.ref)) == (409, "insufficient_balance")
+
+
+def test_a_frozen_party_reads_and_does_not_trade(room: Room) -> None:
+    quote = factories.quote(factories.rfq(room.market), room.market.leo)
+    Counterparty.objects.update(status="frozen")
+
+    assert code_of(room.tara.ask()) == (409, "frozen")
+    assert code_of(room.tara.accept(quote.ref)) == (409, "frozen")
+    assert code_of(room.leo.quote(quote.rfq.ref)) == (409, "frozen")
+    assert room.tara.get("rfqs").status_code == 200
+
+
+# --- lists ---------------------------------------------------------------------------------------
+
+
+def test_the_best_price_comes_first(room: Room) -> None:
+    ref = room.tara.ask(side="sell", amount="1000", unit="USDT", destination=None).json()["ref"]
+    room.leo.quote(ref, "0.91")
+    best = room.mina.quote(ref, "0.92").json()
+
+    seen = room.tara.get(f"rfqs/{ref}").json()
+
+    assert [Decimal(quote["all_in_price"]) for quote in seen["quotes"]] == [Decimal("0.9181"), Decimal("0.9081")]
+    assert seen["best"] == seen["quotes"][0]
+    assert seen["best"]["quote"] == best["quote"]
+
+
+@pytest.mark.parametrize("what", ["rfqs", "fills", "settlements"])
+def test_lists_go_on_where_they_stopped(room: Room, what: str) -> None:
+    for _number in range(5):
+        factories.fill(room.market)
+
+    whole = [row["ref"] for row in room.tara.get(what).json()["items"]]
+    page = room.tara.get(what, limit=2).json()
+    pages = [row["ref"] for row in page["items"]]
+    while page["next"]:
+        page = room.tara.get(what, limit=2, before=page["next"]).json()
+        pages += [row["ref"] for row in page["items"]]
+
+    assert len(whole) == 5
+    assert pages == whole
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "many"])
+def test_pages_are_bounded(room: Room, limit: str) -> None:
+    assert code_of(room.tara.get("rfqs", limit=limit)) == (400, "malformed")
+
+
+@pytest.mark.parametrize("path", ["pairs", "rfqs", "fills", "settlements", "events", "quotes"])
+def test_a_list_takes_as_many_queries_whatever_its_length(room: Room, path: str) -> None:
+    taken = []
+    for number in (1, 4):
+        for _row in range(number):
+            fill = factories.fill(room.market)
+            factories.quote(factories.rfq(room.market), room.market.leo)
+        for reader in (room.leo, room.tara) if path != "quotes" else (room.leo,):
+            reader.get(path)
+            with CaptureQueriesContext(connection) as asked:
+                assert reader.get(path).status_code == 200
+            taken.append(len(asked))
+    del fill
+
+    first, second = taken[: len(taken) // 2], taken[len(taken) // 2 :]
+    assert first == second
+    assert max(taken) <= 9
+
+
+def test_people_come_in_with_their_tokens_too(room: Room) -> None:
+    from users import operations  # noqa: PLC0415
+
+    tokens = operations.issue_tokens(user=room.market.tara, address=None, now=clock.now())
+    room.tara.text = tokens.access
+
+    assert room.tara.ask().status_code == 201
+
+
+def test_lp_scopes_are_enough_for_an_lp(room: Room) -> None:
+    assert {"rfq.quote", "settlement.own"} == set(LP_SCOPES)
+    for path in ("pairs", "rfqs", "quotes", "fills", "settlements", "events"):
+        assert room.leo.get(path).status_code == 200
