@@ -103,7 +103,7 @@ def list_rfqs(request: HttpRequest, paging: Query[Paging]) -> RfqsOut:
     if reader.is_lp:
         live = parties.asked_of(reader.counterparty).filter(parties.is_live(now))
         rfqs, older = part_of(live, paging)
-        return RfqsOut(items=[_lp_rfq(rfq, now) for rfq in rfqs], next=older)
+        return RfqsOut(items=[lp_rfq_out(rfq, now) for rfq in rfqs], next=older)
     rfqs, older = part_of(parties.client_rfqs(reader.counterparty), paging)
     return RfqsOut(items=[_client_rfq(rfq, now) for rfq in rfqs], next=older)
 
@@ -120,7 +120,7 @@ def read_rfq(request: HttpRequest, ref: Ref) -> ClientRfq | LpRfq:
     found = parties.asked_of(reader.counterparty).filter(ref=ref).first()
     if found is None:
         raise errors.NoSuchRfq(ref=ref)
-    return _lp_rfq(found, now)
+    return lp_rfq_out(found, now)
 
 
 @router.post(
@@ -155,6 +155,7 @@ def cancel_rfq(request: HttpRequest, ref: Ref) -> ClientRfq:
         InsufficientBalance,
         errors.KeyReused,
         errors.QuoteGone,
+        errors.QuoteUnconfirmed,
         errors.RfqOver,
         errors.QuoteExpired,
         summary="Trade on a quote",
@@ -227,13 +228,15 @@ def _client_rfq(rfq: Rfq, now: datetime) -> ClientRfq:
     )
 
 
-def _lp_rfq(rfq: Rfq, now: datetime) -> LpRfq:
-    own = rfq.own_quotes  # type: ignore[attr-defined]
+def lp_rfq_out(rfq: Rfq, now: datetime) -> LpRfq:
+    """A request for one of the LPs that were asked. Needs what `parties.asked_of` loads."""
+    own = shown.latest(rfq.own_quotes)  # type: ignore[attr-defined]
     is_live = rfq.status in Rfq.LIVE and rfq.expires_at > now
     return LpRfq(
         **shown.lp_rfq(rfq),
         state="live" if is_live else "over",
-        quote=LpQuote(**shown.lp_quote(own[-1], rfq.pair, now=now)) if own else None,
+        passed=rfq.passed_at is not None,  # type: ignore[attr-defined]
+        quote=LpQuote(**shown.lp_quote(own, rfq.pair, now=now)) if own else None,
     )
 
 

@@ -34,8 +34,8 @@ def list_events(request: HttpRequest, place: Query[Place]) -> EventsOut:
     Ask again with `next` as `after`: nothing is skipped and nothing comes twice. Kept for 30 days.
 
     A client hears of `rfq.created`, `quote.best_changed`, `rfq.cancelled`, `rfq.expired`, `fill.booked` and
-    `settlement.changed`; an LP of `rfq.asked`, `rfq.closed` (with its own outcome), `quote.expired`,
-    `quote.pulled`, `fill.booked` and `settlement.changed` (needs the scope `settlement.own`).
+    `settlement.changed`; an LP of `rfq.asked`, `rfq.closed` (with its own outcome), `quote.entered`,
+    `quote.expired`, `quote.pulled`, `fill.booked` and `settlement.changed` (needs the scope `settlement.own`).
     """
     reader = party(request, "rfq.request", "rfq.accept", "rfq.quote", SETTLEMENTS)
     start = None

@@ -36,6 +36,7 @@ CLIENT_RFQ: dict[str, Any] = {
     "ref": "RFQ-7KQ2M4TX",
     **RFQ_IN,
     "status": "quoted",
+    "refusal": None,
     "created_at": "2026-11-26T09:41:00.120Z",
     "expires_at": "2026-11-26T09:46:00.120Z",
     "best": CLIENT_QUOTE,
@@ -50,6 +51,8 @@ LP_QUOTE = {
     "price": "0.9200",
     "valid_until": "2026-11-26T09:41:35.120Z",
     "status": "active",
+    "outcome": None,
+    "refusal": None,
 }
 PULLED = LP_QUOTE | {"status": "pulled"}
 LP_RFQ: dict[str, Any] = {
@@ -62,11 +65,16 @@ LP_RFQ: dict[str, Any] = {
     "unit": "EUR",
     "state": "live",
     "expires_at": "2026-11-26T09:46:00.120Z",
+    "passed": False,
     "quote": LP_QUOTE,
 }
+PASSED: dict[str, Any] = LP_RFQ | {"passed": True, "quote": None}
+HEARTBEAT_IN = {"ttl_seconds": 15}
+HEARTBEAT = {"last_at": "2026-11-26T09:41:00.120Z", "due_at": "2026-11-26T09:41:15.120Z"}
+NO_HEARTBEAT = HEARTBEAT | {"due_at": None}
 RFQS = {"items": [LP_RFQ], "next": "RFQ-7KQ2M4TX"}
 QUOTE_IN = {"price": "0.9200", "ttl_seconds": 30}
-QUOTES = {"items": [LP_QUOTE | {"status": "done_away"}], "next": None}
+QUOTES = {"items": [LP_QUOTE | {"status": "done_away", "outcome": "cover"}], "next": None}
 CLIENT_FILL = {
     "party": "client",
     "ref": "FIL-Q4TX7K2M",
@@ -103,14 +111,14 @@ EVENTS: dict[str, Any] = {
             "kind": "rfq.asked",
             "subject": "RFQ-7KQ2M4TX",
             "at": "2026-11-26T09:41:00.120Z",
-            "data": {name: LP_RFQ[name] for name in LP_RFQ if name not in {"party", "state", "quote"}},
+            "data": {name: LP_RFQ[name] for name in LP_RFQ if name not in {"party", "state", "passed", "quote"}},
         },
         {
             "id": "EVT-KQ2M4TX7",
             "kind": "rfq.closed",
             "subject": "RFQ-7KQ2M4TX",
             "at": "2026-11-26T09:41:12.480Z",
-            "data": {"rfq": "RFQ-7KQ2M4TX", "quote": "QTE-4M7Q2KTX", "outcome": "done_away"},
+            "data": {"rfq": "RFQ-7KQ2M4TX", "quote": "QTE-4M7Q2KTX", "status": "done_away", "outcome": "cover"},
         },
     ],
     "next": "EVT-KQ2M4TX7",

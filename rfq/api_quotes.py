@@ -1,4 +1,4 @@
-"""REST for LPs: quote, improve, take back."""
+"""REST for LPs: quote, improve, take back, pass, and say that one is there."""
 
 from decimal import Decimal
 
@@ -8,7 +8,8 @@ from ninja.responses import Status
 
 from rfq import api_examples as examples
 from rfq import errors, operations, shown
-from rfq.api_shapes import LpQuote, QuoteIn, QuotesOut
+from rfq.api import lp_rfq_out
+from rfq.api_shapes import HeartbeatIn, HeartbeatOut, LpQuote, LpRfq, QuoteIn, QuotesOut
 from rfq.models import Quote
 from rfq.queries import parties
 from trading.lib import clock
@@ -83,6 +84,81 @@ def list_quotes(request: HttpRequest, paging: Query[Paging]) -> QuotesOut:
     dealer, now = _lp(request), clock.now()
     quotes, older = part_of(parties.quotes_of(dealer.counterparty), paging)
     return QuotesOut(items=[LpQuote(**shown.lp_quote(row, row.rfq.pair, now=now)) for row in quotes], next=older)
+
+
+@router.post(
+    "/quotes/{ref}/confirmation",
+    **call(
+        LpQuote,
+        errors.NotAnLp,
+        errors.NoSuchQuote,
+        errors.RfqExpired,
+        errors.RfqOver,
+        errors.QuoteExpired,
+        summary="Stand by a price given by phone",
+        example=Example(examples.LP_QUOTE),
+        writes=True,
+    ),
+)
+def confirm_quote(request: HttpRequest, ref: Ref) -> LpQuote:
+    """The desk took it down (`quote.entered`); from now on it is firm. To decline it, take it back."""
+    dealer = _lp(request)
+    return _own(dealer, operations.confirm_quote(quote_ref=ref, actor=dealer.user, now=clock.now()))
+
+
+@router.post(
+    "/rfqs/{ref}/pass",
+    **call(
+        LpRfq,
+        errors.NotAnLp,
+        errors.NoSuchRfq,
+        errors.RfqExpired,
+        errors.RfqOver,
+        summary="Make no price on a request",
+        example=Example(examples.PASSED),
+        writes=True,
+    ),
+)
+def pass_rfq(request: HttpRequest, ref: Ref) -> LpRfq:
+    """Nobody else is told. You may still quote it."""
+    dealer = _lp(request)
+    operations.pass_rfq(rfq_ref=ref, actor=dealer.user, now=clock.now())
+    return lp_rfq_out(parties.asked_of(dealer.counterparty).get(ref=ref), clock.now())
+
+
+@router.post(
+    "/heartbeat",
+    **call(
+        HeartbeatOut,
+        errors.NotAnLp,
+        errors.NoHeartbeat,
+        errors.Frozen,
+        summary="Say that your program is there",
+        example=Example(examples.HEARTBEAT, examples.HEARTBEAT_IN),
+        writes=True,
+    ),
+)
+def beat(request: HttpRequest, body: HeartbeatIn) -> HeartbeatOut:
+    """A promise to call again in time. When it is broken, your live quotes are pulled, until you quote anew."""
+    dealer = _lp(request)
+    made = operations.beat(ttl_seconds=body.ttl_seconds, actor=dealer.user, now=clock.now())
+    return HeartbeatOut(last_at=made.last_at, due_at=made.due_at)
+
+
+@router.delete(
+    "/heartbeat",
+    **call(
+        HeartbeatOut,
+        errors.NotAnLp,
+        summary="Leave in good order",
+        example=Example(examples.NO_HEARTBEAT),
+        writes=True,
+    ),
+)
+def stop_beating(request: HttpRequest) -> HeartbeatOut:
+    """Your live quotes are pulled, and no heartbeat is expected any more."""
+    made = operations.stop_beating(actor=_lp(request).user, now=clock.now())
+    return HeartbeatOut(last_at=made.last_at, due_at=made.due_at)
 
 
 def _lp(request: HttpRequest) -> Party:

@@ -88,6 +88,7 @@ class ClientRfq(Schema):
     unit: str
     destination: str
     status: str
+    refusal: Annotated[str | None, Field(description="Why a rejected one was refused: the code of that answer.")]
     created_at: datetime
     expires_at: datetime
     best: ClientQuote | None
@@ -95,14 +96,32 @@ class ClientRfq(Schema):
     fill: str | None
 
 
+class HeartbeatIn(Body):
+    """A promise to be heard from again."""
+
+    ttl_seconds: Annotated[int, Field(ge=1, le=3600, description="Within how many seconds: 5 to 300.")]
+
+
+class HeartbeatOut(Schema):
+    """Until when the next one is due; null while none is."""
+
+    last_at: datetime
+    due_at: datetime | None
+
+
 class LpQuote(Schema):
-    """An LP's own quote; `status` is what became of it, as far as the LP may know."""
+    """
+    An LP's own quote. `status` is what became of it; `outcome`, once the request was traded, how it ended there:
+    traded, tied, cover (the second best) or away. `refusal` says why a rejected one was refused.
+    """
 
     quote: str
     rfq: str
     price: Number
     valid_until: datetime
     status: str
+    outcome: str | None
+    refusal: str | None
 
 
 class LpRfq(Schema):
@@ -117,6 +136,7 @@ class LpRfq(Schema):
     unit: str
     state: Literal["live", "over"]
     expires_at: datetime
+    passed: bool
     quote: LpQuote | None
 
 

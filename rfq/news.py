@@ -5,7 +5,7 @@ Rows say what happened in words of that party's own; `rfq/shown.py` decides what
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 
 from rfq import shown
@@ -17,20 +17,20 @@ from users.models import AuditEvent, Counterparty
 ASKED, CLOSED, BOOKED = "rfq.asked", "rfq.closed", "fill.booked"
 BEST_CHANGED, SETTLEMENT_CHANGED = "quote.best_changed", "settlement.changed"
 CREATED, CANCELLED, EXPIRED = "rfq.created", "rfq.cancelled", "rfq.expired"
-QUOTE_ENDS = ("quote.pulled", "quote.expired")
-TELLING = (CREATED, CANCELLED, EXPIRED, "quote.submitted", *QUOTE_ENDS, BOOKED)
+TO_ITS_LP = ("quote.entered", "quote.pulled", "quote.expired")
+TELLING = (CREATED, CANCELLED, EXPIRED, "quote.submitted", "quote.confirmed", *TO_ITS_LP, BOOKED)
 
 
 @dataclass(slots=True, frozen=True)
 class Story:
-    """One RFQ as it stands, and how far it was told. Eight queries at most."""
+    """One RFQ as it stands, who was asked, and how far it was told."""
 
     rfq: Rfq
     quotes: list[Quote]
     fill: Fill | None
     mark: FeedMark
     now: datetime
-    asked: list[Counterparty] = field(default_factory=list)
+    asked: list[Counterparty]
 
     @property
     def refs(self) -> list[str]:
@@ -48,10 +48,9 @@ class Story:
         client = self.rfq.counterparty
         if event.name == CREATED:
             yield self._row(client, event.name, self.rfq.ref, shown.client_rfq(self.rfq), event.at)
-            self.asked.extend(parties.asked_lps(self.rfq))
             for lp in self.asked:
                 yield self._row(lp, ASKED, self.rfq.ref, shown.lp_rfq(self.rfq), event.at)
-        elif event.name in QUOTE_ENDS:
+        elif event.name in TO_ITS_LP:
             quote = next(quote for quote in self.quotes if quote.ref == event.subject_ref)
             yield self._row(quote.lp, event.name, quote.ref, self._own(quote), event.at)
         elif event.name == BOOKED and self.fill:
@@ -64,11 +63,10 @@ class Story:
 
     def _closed(self, at: datetime) -> Iterator[PartyEvent]:
         """To each LP that was asked: what became of its own last quote, whatever else became of the RFQ."""
-        last = {quote.lp_id: quote for quote in self.quotes}
         for lp in self.asked:
-            own = last.get(lp.pk)
-            told = self._own(own) if own else {"quote": None, "status": None}
-            data = {"quote": told["quote"], "outcome": told["status"]}
+            own = shown.latest(quote for quote in self.quotes if quote.lp_id == lp.pk)
+            told = self._own(own) if own else {}
+            data = {name: told.get(name) for name in ("quote", "status", "outcome")}
             yield self._row(lp, CLOSED, self.rfq.ref, data, at)
 
     def _best_changed(self, at: datetime) -> Iterator[PartyEvent]:
@@ -114,11 +112,9 @@ class Story:
 
 
 def story_of(rfq: Rfq, mark: FeedMark, *, now: datetime) -> Story:
-    """Read an RFQ as it stands, and who was told that it is there. Five queries."""
+    """Read an RFQ as it stands, and who was asked. Four queries."""
     related = ("counterparty", "pair__quote_asset", "destination")
     fresh = Rfq.objects.select_related(*related).get(pk=rfq.pk)
     quotes = list(Quote.objects.filter(rfq=rfq).select_related("lp", "rfq").order_by("pk"))
     fill = parties.trades().filter(rfq=rfq).first()
-    told = PartyEvent.objects.filter(subject=rfq.ref, kind=ASKED).values("counterparty")
-    asked = list(Counterparty.objects.filter(pk__in=told).order_by("pk"))
-    return Story(fresh, quotes, fill, mark, now, asked)
+    return Story(fresh, quotes, fill, mark, now, parties.asked_lps(rfq))

@@ -61,6 +61,7 @@ def client_rfq(rfq: Rfq) -> Shown:
         "destination": rfq.destination.ref if rfq.destination else BALANCE,
         "created_at": rfq.created_at,
         "expires_at": rfq.expires_at,
+        "refusal": rfq.refusal or None,
     }
 
 
@@ -102,7 +103,16 @@ def lp_quote(quote: Quote, pair: Pair, *, now: datetime) -> Shown:
         "price": plain(quote.price, pair.price_scale),
         "valid_until": quote.valid_until,
         "status": _status_for_lp(quote, now=now),
+        "outcome": quote.outcome or None,
+        "refusal": quote.refusal or None,
     }
+
+
+def latest(quotes: Iterable[Quote]) -> Quote | None:
+    """Which of an LP's own quotes on one RFQ counts, of these in their order: the firm one, else the last it made."""
+    made = [quote for quote in quotes if quote.status != Quote.Status.REJECTED]
+    firm = [quote for quote in made if quote.status == Quote.Status.ACTIVE]
+    return next(iter(reversed(firm or made)), None)
 
 
 def lp_fill(fill: Fill) -> Shown:
@@ -118,7 +128,7 @@ def lp_fill(fill: Fill) -> Shown:
 
 def _status_for_lp(quote: Quote, *, now: datetime) -> str:
     """By the clock, not by whether the sweeper has been there."""
-    if quote.status == Quote.Status.ACTIVE and quote.valid_until <= now:
+    if quote.status in Quote.LIVE and quote.valid_until <= now:
         return Quote.Status.EXPIRED
     return quote.status
 

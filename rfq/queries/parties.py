@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 
 from rfq.models import Fill, Pair, PartyEvent, Quote, Rfq, TradingTerms
 from rfq.models.feed import oldest_running
@@ -26,9 +26,10 @@ def client_rfqs(client: Counterparty) -> QuerySet[Rfq]:
 
 
 def asked_of(lp: Counterparty) -> QuerySet[Rfq]:
-    """The requests the LP was asked for a price on, each with its own quotes in `own_quotes`. Two queries."""
+    """The requests the LP was asked for a price on, with its own quotes (`own_quotes`) and `passed_at`. Two queries."""
     own = Quote.objects.filter(lp=lp).select_related("rfq").order_by("pk")
-    rows = Rfq.objects.select_related("pair__quote_asset")
+    rows = Rfq.objects.filter(invitations__lp=lp).annotate(passed_at=F("invitations__passed_at"))
+    rows = rows.select_related("pair__quote_asset")
     return rows.prefetch_related(Prefetch("quotes", own, to_attr="own_quotes"))
 
 
@@ -37,10 +38,9 @@ def is_live(now: datetime) -> Q:
     return Q(status__in=Rfq.LIVE, expires_at__gt=now)
 
 
-def asked_lps(rfq: Rfq) -> Sequence[Counterparty]:  # noqa: ARG001 - everybody is asked everything
-    """The LPs that are asked for a price. One query."""
-    lps = Counterparty.objects.filter(kind=Counterparty.Kind.LP, status=Counterparty.Status.ACTIVE)
-    return list(lps.order_by("pk"))
+def asked_lps(rfq: Rfq) -> list[Counterparty]:
+    """The LPs that were asked for a price. One query."""
+    return list(Counterparty.objects.filter(invitations__rfq=rfq).order_by("pk"))
 
 
 def quotes_of(lp: Counterparty) -> QuerySet[Quote]:

@@ -155,7 +155,8 @@ def test_answers_are_the_same_to_the_byte_whatever_a_rival_does(
     assert ear.everything(ref) == before
 
 
-def test_the_end_is_the_same_whether_a_rival_traded_or_the_client_left(room: Room, ear: Ear) -> None:
+def test_the_end_tells_how_ones_own_quote_ended_and_nothing_else(room: Room) -> None:
+    """Second best when a rival traded, no outcome when the client left; no price, no number, no name beside it."""
     ends = []
     for traded in (True, False):
         ref = room.tara.ask().json()["ref"]
@@ -170,14 +171,20 @@ def test_the_end_is_the_same_whether_a_rival_traded_or_the_client_left(room: Roo
         ends.append({**last["data"], "kind": last["kind"], "rfq": None, "quote": last["data"]["quote"] == own})
         ends[-1]["refusal"] = room.leo.quote(ref, "0.92").json()["code"]
 
-    assert (
-        ends[0]
-        == ends[1]
-        == {
-            "kind": "rfq.closed",
-            "rfq": None,
-            "quote": True,
-            "outcome": "done_away",
-            "refusal": "rfq_over",
-        }
-    )
+    told = {"kind": "rfq.closed", "rfq": None, "quote": True, "status": "done_away", "refusal": "rfq_over"}
+    assert ends == [told | {"outcome": "cover"}, told | {"outcome": None}]
+
+
+def test_one_that_did_not_quote_learns_only_that_it_is_over(room: Room) -> None:
+    ends = []
+    for traded in (True, False):
+        ref = room.tara.ask().json()["ref"]
+        rivals = room.mina.quote(ref, "0.9111").json()["quote"]
+        if traded:
+            assert room.tara.accept(rivals).status_code == 201
+        else:
+            room.tara.post(f"rfqs/{ref}/cancellation")
+        tell()
+        ends.append(room.leo.events().json()["items"][-1]["data"] | {"rfq": None})
+
+    assert ends[0] == ends[1] == {"rfq": None, "quote": None, "status": None, "outcome": None}

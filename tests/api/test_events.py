@@ -51,7 +51,7 @@ def test_a_trade_as_each_side_hears_of_it(room: Room) -> None:
     ]
     assert told(room.mina) == [("rfq.asked", rfq.ref), ("rfq.closed", rfq.ref)]
     closed = room.mina.events().json()["items"][-1]["data"]
-    assert closed == {"rfq": rfq.ref, "quote": other.ref, "outcome": "done_away"}
+    assert closed == {"rfq": rfq.ref, "quote": other.ref, "status": "done_away", "outcome": "cover"}
 
 
 def test_what_is_told_is_what_the_calls_show(room: Room) -> None:
@@ -86,8 +86,8 @@ def test_the_end_without_a_trade(room: Room) -> None:
     jobs.run_all(queues=["messages"])
 
     assert told(room.tara)[-1] == ("rfq.cancelled", cancelled.ref)
-    assert [item["data"].get("outcome") for item in room.leo.events().json()["items"]] == [None, "done_away"]
-    assert [item["data"].get("outcome") for item in room.mina.events().json()["items"]] == [None, None]
+    assert [item["data"].get("status") for item in room.leo.events().json()["items"]] == [None, "done_away"]
+    assert [item["data"].get("status") for item in room.mina.events().json()["items"]] == [None, None]
 
 
 def test_an_lp_hears_that_its_own_quote_expired(room: Room) -> None:

@@ -8,10 +8,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from rfq.models import Fill, Quote, Rfq
-from tests import factories
+from rfq import operations
+from rfq.models import Fill, Heartbeat, Quote, Rfq
+from tests import factories, jobs
 from tests.api.parties import LP_SCOPES, TRADER_SCOPES, Program, Room, code_of
 from trading.lib import clock
+from users import operations as user_operations
 from users.models import Counterparty
 
 
@@ -159,6 +161,10 @@ CALLS = [
     ("post", "rfqs/{rfq}/quotes", "rfq.quote"),
     ("delete", "rfqs/{rfq}/quotes/live", "rfq.quote"),
     ("get", "quotes", "rfq.quote"),
+    ("post", "quotes/{quote}/confirmation", "rfq.quote"),
+    ("post", "rfqs/{rfq}/pass", "rfq.quote"),
+    ("post", "heartbeat", "rfq.quote"),
+    ("delete", "heartbeat", "rfq.quote"),
     ("get", "fills", "rfq.accept"),
     ("get", "fills/{fill}", "rfq.accept"),
     ("get", "settlements", "settlement.own"),
@@ -174,6 +180,8 @@ def send(program: Program, method: str, path: str) -> Any:
         return program.delete(path)
     if path == "rfqs":
         return program.ask()
+    if path == "heartbeat":
+        return program.post(path, {"ttl_seconds": 15})
     return program.post(path, {"price": "0.92"} if path.endswith("quotes") else None, key=factories.unique("any-key"))
 
 
@@ -364,6 +372,87 @@ def test_a_frozen_party_reads_and_does_not_trade(room: Room) -> None:
     assert room.tara.get("rfqs").status_code == 200
 
 
+# --- being there -------------------------------------------------------------------------------
+
+
+def test_a_program_that_falls_silent_has_no_quotes(room: Room) -> None:
+    ref = room.tara.ask().json()["ref"]
+    quote = room.leo.quote(ref, ttl_seconds=60).json()["quote"]
+    beat = room.leo.post("heartbeat", {"ttl_seconds": 5})
+    assert beat.status_code == 200
+    assert beat.json()["due_at"] > beat.json()["last_at"]
+
+    Heartbeat.objects.update(due_at=clock.now() - timedelta(seconds=1))
+
+    assert code_of(room.tara.accept(quote)) == (409, "quote_gone")
+    jobs.hurry()
+    jobs.run_all(queues=["default"])
+    assert room.leo.get(f"rfqs/{ref}").json()["quote"]["status"] == "pulled"
+    assert room.tara.get(f"rfqs/{ref}").json()["quotes"] == []
+
+
+def test_a_program_that_leaves_takes_its_quotes_along(room: Room) -> None:
+    ref = room.tara.ask().json()["ref"]
+    room.leo.post("heartbeat", {"ttl_seconds": 15})
+    room.leo.quote(ref)
+
+    assert room.leo.delete("heartbeat").json()["due_at"] is None
+    assert room.leo.get(f"rfqs/{ref}").json()["quote"]["status"] == "pulled"
+    assert room.leo.delete("heartbeat").status_code == 200
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(4, "bad_heartbeat"), (301, "bad_heartbeat"), (0, "malformed")])
+def test_promises_are_bounded(room: Room, seconds: int, code: str) -> None:
+    assert code_of(room.leo.post("heartbeat", {"ttl_seconds": seconds})) == (400, code)
+
+
+def test_an_lp_passes_and_may_change_its_mind(room: Room) -> None:
+    ref = room.tara.ask().json()["ref"]
+
+    assert room.leo.post(f"rfqs/{ref}/pass").json()["passed"] is True
+    assert room.leo.post(f"rfqs/{ref}/pass").json()["passed"] is True
+    assert [row["passed"] for row in room.leo.get("rfqs").json()["items"]] == [True]
+    assert [row["passed"] for row in room.mina.get("rfqs").json()["items"]] == [False]
+    assert room.leo.quote(ref).status_code == 201
+
+
+def test_what_an_lp_was_not_asked_does_not_exist(room: Room) -> None:
+    ref = room.tara.ask().json()["ref"]
+    late = Program(factories.user("lp"), LP_SCOPES)
+
+    assert late.get("rfqs").json()["items"] == []
+    assert code_of(late.get(f"rfqs/{ref}")) == (404, "no_such_rfq")
+    assert code_of(late.post(f"rfqs/{ref}/pass")) == (404, "no_such_rfq")
+
+
+def test_a_price_given_by_phone_waits_for_its_lp(room: Room) -> None:
+    ref = room.tara.ask().json()["ref"]
+    offer = operations.Offer(ref, Decimal("0.92"), key="by-phone-1", ttl_seconds=60)
+    entered = operations.enter_quote(offer=offer, dealer=room.market.leo, actor=factories.user("ops"), now=clock.now())
+    assert room.leo.get(f"rfqs/{ref}").json()["quote"]["status"] == "entered"
+    assert room.tara.get(f"rfqs/{ref}").json()["quotes"] == []
+    assert code_of(room.tara.accept(entered.ref)) == (409, "quote_unconfirmed")
+    assert code_of(room.mina.post(f"quotes/{entered.ref}/confirmation")) == (404, "no_such_quote")
+
+    assert room.leo.post(f"quotes/{entered.ref}/confirmation").json()["status"] == "active"
+    assert room.tara.accept(entered.ref).status_code == 201
+
+
+def test_refused_ones_stay_on_record_for_those_who_sent_them(room: Room) -> None:
+    live = room.tara.ask().json()["ref"]
+    firm = room.leo.quote(live).json()["quote"]
+    over = room.tara.ask().json()["ref"]
+    room.tara.post(f"rfqs/{over}/cancellation")
+    room.leo.quote(over)
+    room.tara.ask(amount="50", unit="USDT", client_rfq_id="too-small")
+
+    assert room.leo.get("quotes").json()["items"][0]["refusal"] == "rfq_over"
+    assert room.leo.get(f"rfqs/{over}").json()["quote"] is None
+    assert room.leo.get(f"rfqs/{live}").json()["quote"]["quote"] == firm
+    newest = room.tara.get("rfqs").json()["items"][0]
+    assert (newest["client_rfq_id"], newest["status"], newest["refusal"]) == ("too-small", "rejected", "below_minimum")
+
+
 # --- lists ---------------------------------------------------------------------------------------
 
 
@@ -420,9 +509,7 @@ def test_a_list_takes_as_many_queries_whatever_its_length(room: Room, path: str)
 
 
 def test_people_come_in_with_their_tokens_too(room: Room) -> None:
-    from users import operations  # noqa: PLC0415
-
-    tokens = operations.issue_tokens(user=room.market.tara, address=None, now=clock.now())
+    tokens = user_operations.issue_tokens(user=room.market.tara, address=None, now=clock.now())
     room.tara.text = tokens.access
 
     assert room.tara.ask().status_code == 201
