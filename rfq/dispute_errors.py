@@ -12,10 +12,10 @@ class NoSuchFill(NotFound):
     text = _("There is no trade {ref}, or it is not yours.")
 
 
-class NotAParty(Invalid):
+class NotOfTheTrade(Invalid):
     """The named counterparty is neither the trade's client nor its LP."""
 
-    code = "not_a_party"
+    code = "not_of_the_trade"
     text = _("Choose who disputes the trade: its client or its LP.")
 
 

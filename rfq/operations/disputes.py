@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from rfq.dispute_errors import (
     AlreadyAssigned,
@@ -14,8 +14,8 @@ from rfq.dispute_errors import (
     NamesOtherSide,
     NoSuchFill,
     NotAHandler,
-    NotAParty,
     NotAssigned,
+    NotOfTheTrade,
     NotTheAssignee,
     TextTooShort,
     TookPart,
@@ -39,6 +39,7 @@ class Complaint:
     """
     What is said to be wrong.
 
+    :param fill_ref: the trade's own ref, or its RFQ's.
     :param kind: price, amount, settlement or other.
     :param key: the same key of the same person with the same words is the same dispute.
     :param party_ref: in whose name the desk opens it; a party's own login needs none.
@@ -58,7 +59,7 @@ def open_dispute(*, complaint: Complaint, actor: User, now: datetime) -> Dispute
 
     :raises MissingCapability: the actor has neither `dispute.own` nor `dispute.handle`.
     :raises NoSuchFill: no such trade, or not one of the actor's party or of a client the actor serves.
-    :raises NotAParty: the desk named neither the client nor the LP of the trade.
+    :raises NotOfTheTrade: the desk named neither the client nor the LP of the trade.
     :raises UnknownKind: nothing of this kind is disputed.
     :raises TextTooShort: the words say too little, or too much.
     :raises NamesOtherSide: the desk's words name the other side of the trade.
@@ -250,7 +251,7 @@ def withdraw_dispute(*, dispute_ref: str, actor: User, now: datetime) -> Dispute
 
 def _fill(ref: str, actor: User) -> Fill:
     rows = Fill.objects.select_related("client", "lp", "rfq__pair__quote_asset", "quote", "settlement")
-    fill = rows.filter(ref=ref).first()
+    fill = rows.filter(Q(ref=ref) | Q(rfq__ref=ref)).first()
     if fill is None or (actor.counterparty_id and actor.counterparty_id not in {fill.client_id, fill.lp_id}):
         raise NoSuchFill(ref=ref)
     require_served(actor, fill.client_id if actor.counterparty_id is None else None)
@@ -262,7 +263,7 @@ def _party(fill: Fill, actor: User, ref: str) -> Counterparty:
     if actor.counterparty is not None:
         ref = actor.counterparty.ref
     if ref not in sides:
-        raise NotAParty(field="party")
+        raise NotOfTheTrade(field="party")
     return sides[ref]
 
 

@@ -78,21 +78,20 @@ def detail(ref: str, *, reader: User) -> Detail:
 
     :raises NotFound: there is none of that ref, or not for this reader.
     """
-    dispute = whole().filter(within(reader, SCOPE), ref=ref).first()
+    dispute = served(reader).filter(ref=ref).first()
     if dispute is None:
         raise NotFound(ref=ref)
     return Detail(dispute, list(_notes(dispute)))
 
 
-def own_page(party: Counterparty, *, status: str = "", before: str = "", size: int = PAGE_SIZE) -> Page:
-    """Read one page of a party's own disputes. One query."""
-    found = whole().filter(party=party).order_by("-pk")
-    if status:
-        found = found.filter(status=status)
-    if before:
-        found = found.filter(pk__lt=Dispute.objects.filter(ref=before, party=party).values("pk"))
-    rows = list(found[: size + 1])
-    return Page(rows[:size], rows[size - 1].ref if len(rows) > size else "")
+def of_party(party: Counterparty) -> QuerySet[Dispute]:
+    """A party's own disputes. One query."""
+    return whole().filter(party=party)
+
+
+def served(reader: User) -> QuerySet[Dispute]:
+    """The disputes about trades of the clients the reader serves. One query."""
+    return whole().filter(within(reader, SCOPE))
 
 
 def own(ref: str, *, party: Counterparty) -> Detail:
@@ -101,7 +100,7 @@ def own(ref: str, *, party: Counterparty) -> Detail:
 
     :raises NotFound: there is none of that ref, or it is somebody else's.
     """
-    dispute = whole().filter(party=party, ref=ref).first()
+    dispute = of_party(party).filter(ref=ref).first()
     if dispute is None:
         raise NotFound(ref=ref)
     return Detail(dispute, list(_notes(dispute).filter(is_internal=False)))
@@ -148,8 +147,8 @@ def took_part(user: User, fill: Fill) -> bool:
 
 def participants(fill: Fill) -> set[int]:
     """The logins that took part in a trade. No query where RFQ and quote are read along."""
-    entered = (getattr(fill.rfq, "entered_by_id", None), getattr(fill.quote, "entered_by_id", None))
-    part = (fill.accepted_by_id, fill.rfq.requested_by_id, fill.quote.quoted_by_id, *entered)
+    rfq, quote = fill.rfq, fill.quote
+    part = {fill.accepted_by_id, rfq.requested_by_id, rfq.entered_by_id, quote.quoted_by_id, quote.entered_by_id}
     return {pk for pk in part if pk is not None}
 
 

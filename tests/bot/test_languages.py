@@ -10,7 +10,8 @@ from babel.messages.pofile import read_po
 from django.conf import settings
 from django.utils.translation.template import templatize
 
-SPOKEN = ("*/bot.py", "rfq/cards.py", "*/errors.py", "users/callbacks.py", "trading/bot/*.py", "trading/lib/*.py",
+SPOKEN = ("*/bot.py", "rfq/cards.py", "rfq/bot_disputes.py", "rfq/dispute_errors.py", "*/errors.py",
+          "users/callbacks.py", "trading/bot/*.py", "trading/lib/*.py",
           "settlement/ledger.py", "rfq/references.py")  # fmt: skip
 CALLS: dict[str, None] = {"_": None, "gettext": None, "gettext_lazy": None}
 OTHERS = [code for code, _name in settings.LANGUAGES if code != settings.LANGUAGE_CODE]

@@ -1,6 +1,7 @@
 """Disputes: who opens, takes, notes, resolves and withdraws one, and what is refused."""
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,8 +15,8 @@ from rfq.dispute_errors import (
     NamesOtherSide,
     NoSuchFill,
     NotAHandler,
-    NotAParty,
     NotAssigned,
+    NotOfTheTrade,
     NotTheAssignee,
     TextTooShort,
     TookPart,
@@ -23,8 +24,10 @@ from rfq.dispute_errors import (
 )
 from rfq.errors import KeyReused
 from rfq.models import Dispute, DisputeNote, Fill
+from rfq.operations import Offer, RfqRequest
 from tests import factories, jobs
 from tests.factories import REASON, Market, assigned, desk_login_of, dispute, narrowed, noted, resolved, withdrawn
+from tests.probes import refused
 from trading.lib import clock
 from trading.lib.errors import NotFound
 from users import capabilities
@@ -97,7 +100,7 @@ def test_strangers_to_the_trade_open_nothing(market: Market, fill: Fill, olga: U
 
 def test_the_desk_names_a_party_of_the_trade(market: Market, fill: Fill, olga: User) -> None:
     for party in (None, market.northwind):
-        with pytest.raises(NotAParty):
+        with pytest.raises(NotOfTheTrade):
             dispute(fill, by=olga, party=party)
 
 
@@ -277,6 +280,26 @@ def test_who_took_part_in_the_trade_does_not_resolve_it(market: Market, fill: Fi
     with pytest.raises(TookPart):
         resolved(made, login)
     assert again(made).status == "assigned"
+
+
+def test_who_took_it_down_on_the_phone_took_part(market: Market, olga: User, oscar: User) -> None:
+    now = clock.now()
+    asked = RfqRequest("USDT/EUR", "buy", Decimal(10_000), "EUR", "by-phone")
+    rfq = operations.enter_rfq(request=asked, trader=market.tara, actor=olga, now=now)
+    offer = Offer(rfq.ref, Decimal("0.92"), "by-phone-too")
+    quote = operations.enter_quote(offer=offer, dealer=market.leo, actor=oscar, now=now)
+    operations.confirm_quote(quote_ref=quote.ref, actor=market.leo, now=clock.now())
+    made = dispute(factories.accept(quote, market.tara))
+
+    for user in (olga, oscar):
+        with pytest.raises(NotAHandler):
+            assigned(made, user)
+        with refused("DP06"):
+            made.move("assigned", at=now, assigned_to=user, assigned_at=now)
+            made.move("resolved", at=now, outcome="upheld", resolution=REASON, closed_at=now)
+        made = again(made)
+    third = factories.user("ops")
+    assert resolved(assigned(made, third), third).status == "resolved"
 
 
 def test_an_outcome_needs_words_and_a_known_name(fill: Fill, olga: User) -> None:

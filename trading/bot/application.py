@@ -30,7 +30,7 @@ from alerting import operations
 from alerting.inbox import Outgoing, Payload, Unready
 from alerting.telegram import new_bot
 from rfq import bot as rfq_bot
-from rfq import cards
+from rfq import bot_disputes, cards
 from trading.bot import gateway
 from trading.bot.gateway import Action, Command, Heard, Introduction
 from trading.lib import clock, threads
@@ -48,6 +48,7 @@ COMMANDS: dict[str, Command] = {
     "open": rfq_bot.open_,
     "quote": rfq_bot.quote,
     "pull": rfq_bot.pull,
+    "dispute": bot_disputes.dispute,
 }
 INTRODUCTIONS: dict[str, Introduction] = {"start": users_bot.link}
 ACTIONS: dict[str, Action] = {
@@ -67,6 +68,7 @@ MENU: dict[str, str | Promise] = {
     "open": _("LPs: requests that wait for prices"),
     "quote": _("LPs: quote a firm price"),
     "pull": _("LPs: take a quote back"),
+    "dispute": _("Dispute a trade"),
     "lang": _("Choose the language"),
     "help": _("What I can do"),
 }
