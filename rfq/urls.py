@@ -1,8 +1,8 @@
-"""Addresses of the RFQs, of the disputes about trades, and of the reference rates."""
+"""Addresses of the RFQs, the disputes about trades, the reference rates, the LPs, exposure and revenue."""
 
 from django.urls import path
 
-from rfq.views import disputes, phone, rates, rfqs
+from rfq.views import disputes, exposure, phone, rates, rfqs, scorecards
 
 app_name = "rfq"
 
@@ -19,4 +19,7 @@ urlpatterns = [
     path("disputes/<str:ref>/resolution/", disputes.resolution, name="dispute-resolution"),
     path("fills/<str:fill>/disputes/new/", disputes.new, name="dispute-new"),
     path("rates/", rates.rates, name="rates"),
+    path("lps/", scorecards.lps, name="lps"),
+    path("lps/<str:ref>/", scorecards.lp, name="lp"),
+    path("exposure/", exposure.exposure, name="exposure"),
 ]

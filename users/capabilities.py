@@ -15,6 +15,7 @@ from users.models.roles import STAFF_ROLES
 
 _ROOMS = frozenset(
     {"console.view", "rfq.view", "settlement.view", "dispute.view", "approval.view", "user.view", "flag.view"}
+    | {"scorecard.view", "exposure.view"}
 )
 # They reduce risk: one person, at once.
 _STOPS = frozenset({"flag.off", "user.suspend", "role.revoke", "key.revoke", "telegram.end", "session.end"})

@@ -24,6 +24,7 @@ MOST_NODES = 550
 def rooms(built: scene.Scene) -> list[str]:
     filled = next(rfq for rfq in built.rfqs if rfq.status == "filled")
     settled = next(item for item in built.settlements if item.status == "settled")
+    lp = settled.lp
     return [
         "/",
         "/rfqs/",
@@ -32,6 +33,9 @@ def rooms(built: scene.Scene) -> list[str]:
         "/rates/",
         f"/rfqs/{filled.ref}/",
         f"/settlements/{settled.ref}/",
+        "/lps/",
+        f"/lps/{lp.ref}/?window=30d",
+        "/exposure/",
         "/no/such/room/",
     ]
 

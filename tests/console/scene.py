@@ -12,7 +12,7 @@ from itertools import count, cycle
 
 from django.db import transaction
 
-from rfq.models import Fill, Pair, Quote, Rfq
+from rfq.models import Fill, Invitation, Pair, Quote, Rfq
 from rfq.operations import take_rates
 from rfq.rates.base import Tick
 from rfq.rates.fetching import Answer
@@ -120,6 +120,7 @@ def build(rfqs: int = 8) -> Scene:
         at = now - timedelta(minutes=3 * (rfqs - number))
         rfq = _rfq(pair, trader, number=number, at=at, address=address)
         scene.rfqs.append(rfq)
+        Invitation.objects.bulk_create([Invitation(rfq=rfq, lp=lp, invited_at=at) for lp in lps])
         quotes = [] if status == "open" else [_quote(rfq, user, number, at) for user in dealers]
         if quotes:
             rfq.move("quoted", at=at)

@@ -33,7 +33,17 @@ OWN_DOOR = (
     "admin",
     "telegram",
 )  # probes, scrapers, programs, the review have their own
-ROOMS = ["/", "/rfqs/", "/rfqs/RFQ-AAAA/", "/settlements/", "/settlements/STL-AAAA/", "/search/?q=x"]
+ROOMS = [
+    "/",
+    "/rfqs/",
+    "/rfqs/RFQ-AAAA/",
+    "/settlements/",
+    "/settlements/STL-AAAA/",
+    "/search/?q=x",
+    "/lps/",
+    "/lps/LP-AAAA/",
+    "/exposure/",
+]
 
 
 def patterns(nodes: list[Any], prefix: str = "") -> list[tuple[str, URLPattern]]:

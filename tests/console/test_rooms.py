@@ -10,14 +10,22 @@ from django.test.utils import CaptureQueriesContext
 
 from rfq import queries as rfq_queries
 from settlement import queries as settlement_queries
+from tests import factories
 from tests.console import scene
+from tests.console.conftest import verified_client
 from trading.lib import clock
 from users import operations
-from users.models import AuditEvent, User
+from users.models import AuditEvent, Counterparty, Role, User
 from users.verification import Finding, Kind, Report
 
 POLL = {"HX-Request": "true"}
-BUDGET = {"/": 14, "/rfqs/": 10, "/settlements/": 10}  # four say who it is, one what waits for them
+BUDGET = {
+    "/": 14,
+    "/rfqs/": 10,
+    "/settlements/": 10,
+    "/lps/": 13,
+    "/exposure/": 13,
+}  # four say who it is, one what waits for them
 
 
 def text(answer: Any) -> str:
@@ -34,7 +42,7 @@ def poll_url(page: str) -> str:
 @pytest.mark.parametrize("room", BUDGET)
 def test_rooms_cost_the_same_queries_for_few_and_many_rows(console: Client, room: str) -> None:
     counts = []
-    for rows in (2, 30):
+    for rows in (4, 30):
         scene.build(rows)
         console.get(room)
         with CaptureQueriesContext(connection) as asked:
@@ -54,7 +62,7 @@ def test_the_dashboard_says_that_the_evidence_is_not_whole_until_it_is_again(con
         assert ("anchor: seal 3 is missing" in page) == is_shown
 
 
-@pytest.mark.parametrize("room", ["/", "/rfqs/", "/settlements/"])
+@pytest.mark.parametrize("room", ["/", "/rfqs/", "/settlements/", "/exposure/"])
 def test_polls_are_empty_until_something_changes(console: Client, room: str) -> None:
     built = scene.build(4)
     url = poll_url(text(console.get(room)))
@@ -79,7 +87,7 @@ def test_empty_desk_says_so(console: Client, room: str) -> None:
 
 def test_live_regions_hold_no_forms(console: Client) -> None:
     scene.build(8)
-    for room in ("/", "/rfqs/", "/settlements/"):
+    for room in ("/", "/rfqs/", "/settlements/", "/lps/", "/exposure/"):
         fragment = text(console.get(f"{room}?v=old", headers=POLL))
         assert "<form" not in fragment
         assert "<input" not in fragment
@@ -165,7 +173,45 @@ def test_rfq_page_shows_quotes_fill_and_timeline(console: Client) -> None:
         assert words in page
 
 
-@pytest.mark.parametrize("path", ["/rfqs/RFQ-NONE/", "/settlements/STL-NONE/"])
+def test_lps_page_links_to_each_scorecard_with_its_window(console: Client) -> None:
+    scene.build(8)
+    lp = Counterparty.objects.get(name="Meridian Liquidity")
+    page = text(console.get("/lps/?window=30d"))
+    card = text(console.get(f"/lps/{lp.ref}/?window=30d"))
+
+    assert f'href="/lps/{lp.ref}/?window=30d"' in page
+    for words in ("Meridian Liquidity", "Northwind Markets", "No program"):
+        assert words in page
+    assert re.search(r'<a href="[^"]*window=30d" id="tab-30d" aria-current="true"', card)
+    for words in ("10,000 to 100,000", "USDT/EUR", "Together", "Behind the trade"):
+        assert words in card
+
+
+def test_windows_nobody_knows_are_the_usual_one(console: Client) -> None:
+    assert 'id="tab-7d" aria-current="true"' in text(console.get("/lps/?window=%00"))
+
+
+def test_exposure_page_shows_what_is_not_settled_and_the_days(console: Client) -> None:
+    built = scene.build(16)
+    page = text(console.get("/exposure/"))
+    live = [item for item in built.settlements if item.status not in {"settled", "cancelled"}]
+    total = sum(item.base_amount for item in live)
+
+    assert f"{total:,.6f}".partition(".")[0] in page
+    assert f"{built.rfqs[0].created_at:%Y-%m-%d}" in page
+    for words in ("Pars Export Co.", "Meridian Liquidity", "EUR"):
+        assert words in page
+
+
+@pytest.mark.parametrize("room", ["/lps/", "/exposure/"])
+def test_rooms_to_look_at_are_for_the_desk_alone(db: None, room: str) -> None:
+    for role in (Role.OPS, Role.APPROVER, Role.ADMIN, Role.AUDITOR):
+        assert verified_client(scene.person(f"one-{role}", role)).get(room).status_code == 200
+    trader = scene.person("tara", Role.TRADER, counterparty=factories.counterparty())
+    assert verified_client(trader).get(room).status_code == 302
+
+
+@pytest.mark.parametrize("path", ["/lps/LP-NONE/", "/rfqs/RFQ-NONE/", "/settlements/STL-NONE/"])
 def test_refs_nobody_knows_are_not_found(console: Client, path: str) -> None:
     assert console.get(path).status_code == 404
 

@@ -62,6 +62,8 @@ LISTS = [
     "/rfqs/",
     "/settlements/",
     "/disputes/?tab=all",
+    "/lps/",
+    "/exposure/",
     "/users/",
     "/counterparties/",
     "/approvals/?tab=open",

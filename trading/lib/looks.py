@@ -46,6 +46,11 @@ LOOKS: dict[str, dict[str, Look]] = {
         "outlier": Look(_("Left out"), "ban", "warn"),
         "stale": Look(_("Too old"), "clock", "warn"),
     },
+    "program": {
+        "none": Look(_("No program"), "users", "idle"),
+        "heard": Look(_("Program heard"), "circle-check", "ok"),
+        "silent": Look(_("Program silent"), "alert-triangle", "bad"),
+    },
     "settlement": {
         "awaiting_funds": Look(_("Awaiting funds"), "coins", "warn"),
         "flagged_off": Look(_("Flagged off"), "flag", "warn"),
