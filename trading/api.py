@@ -20,6 +20,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from rfq import api as rfq_api
+from rfq import api_disputes as rfq_api_disputes
 from rfq import api_events as rfq_api_events
 from rfq import api_quotes as rfq_api_quotes
 from settlement import api as settlement_api
@@ -68,6 +69,7 @@ api.add_router("", users_api_tokens.router)
 api.add_router("", rfq_api.router)
 api.add_router("", rfq_api_quotes.router)
 api.add_router("", rfq_api_events.router)
+api.add_router("", rfq_api_disputes.router)
 api.add_router("", settlement_api.router)
 
 

@@ -54,6 +54,7 @@ def real_of(path: str, desk: Desk, request: ApprovalRequest, market: Market) -> 
     factories.quote(rfq, market.mina, "0.93")
     jobs.run_all(queues=["messages"])
     refs = {"rfqs": rfq.ref, "quotes": quote.ref, "fills": fill.ref, "settlements": fill.settlement.ref}
+    refs["disputes"] = factories.dispute(fill).ref
     return refs.get(path.split("/")[2], "")
 
 
