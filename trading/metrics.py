@@ -23,7 +23,7 @@ from prometheus_client.registry import Collector
 
 from alerting.models import Heartbeat
 from rfq import references
-from rfq.models import Fill, Quote, RateSource, Rfq
+from rfq.models import Dispute, Fill, Quote, RateSource, Rfq
 from settlement.models import Balance, Entry, Settlement, Wallet
 from trading.lib import clock
 from trading.lib.errors import Forbidden
@@ -146,6 +146,19 @@ def _settlements() -> Iterator[Metric]:
     )
 
 
+def _disputes() -> Iterator[Metric]:
+    live = GaugeMetricFamily("desk_disputes", "Disputes that are not over, by status", labels=["status"])
+    oldest = GaugeMetricFamily("desk_dispute_oldest_seconds", "Age of the oldest such dispute", labels=["status"])
+    now = clock.now()
+    rows = Dispute.objects.filter(status__in=Dispute.LIVE).values_list("status")
+    found = {status: (number, begun) for status, number, begun in rows.annotate(Count("pk"), Min("opened_at"))}
+    for status in sorted(Dispute.LIVE):
+        number, begun = found.get(status, (0, now))
+        live.add_metric([status], number)
+        oldest.add_metric([status], max(0.0, (now - begun).total_seconds()))
+    yield from (live, oldest)
+
+
 def _money() -> Iterator[Metric]:
     balance = GaugeMetricFamily("desk_wallet_balance_usdt", "USDT in a wallet", labels=["wallet", "chain"])
     posted = dict(Balance.objects.filter(account__kind="hot").values_list("account_id", "posted"))
@@ -192,4 +205,13 @@ def _audit() -> Iterator[Metric]:
     yield GaugeMetricFamily("desk_approvals_pending", "Approval requests that wait for a decision", value=pending)
 
 
-GROUPS: tuple[Callable[[], Iterator[Metric]], ...] = (_build, _market, _rates, _settlements, _money, _work, _audit)
+GROUPS: tuple[Callable[[], Iterator[Metric]], ...] = (
+    _build,
+    _market,
+    _rates,
+    _settlements,
+    _disputes,
+    _money,
+    _work,
+    _audit,
+)

@@ -52,7 +52,7 @@ def test_health_names_the_version_and_what_is_wrong(client: Client, db: None) ->
 @pytest.fixture
 def samples(client: Client, beating: None) -> dict[str, float]:
     market = factories.market()
-    factories.fill(market)
+    factories.dispute(factories.fill(market))
     factories.rfq(market)
     text = client.get("/metrics").content.decode()
     return {
@@ -69,6 +69,9 @@ def test_metrics_tell_what_happened(samples: dict[str, float]) -> None:
     assert samples["desk_settlement_queue_length[('state', 'approved')]"] == 1
     assert samples["desk_ledger_imbalance_usdt[('account_type', 'all')]"] == 0
     assert 0 <= samples["desk_reference_age_seconds[('pair', 'USDT/EUR')]"] < 60
+    assert samples["desk_disputes[('status', 'open')]"] == 1
+    assert samples["desk_disputes[('status', 'assigned')]"] == 0
+    assert 0 <= samples["desk_dispute_oldest_seconds[('status', 'open')]"] < 60
     assert samples["desk_reference_usable[('pair', 'USDT/EUR')]"] == 1
     assert samples["desk_rate_source_failing[('source', 'one')]"] == 0
     assert samples["desk_audit_unsealed[]"] > 0
