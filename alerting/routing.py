@@ -111,6 +111,7 @@ def dealers(rfq: Rfq) -> Iterator[Reader]:
         User.objects.filter(
             counterparty__in=Invitation.objects.filter(rfq=rfq).values("lp"),
             counterparty__status=Counterparty.Status.ACTIVE,
+            counterparty__lp_terms__paused_at__isnull=True,
             role_grants__role=Role.LP,
             role_grants__revoked_at=None,
         )

@@ -42,6 +42,7 @@ router = Router(tags=["market"])
 TRADES = ("rfq.accept", "rfq.quote", "settlement.own")
 MARKET = ("rfq.request", "rfq.accept", "rfq.quote")
 OF_SIZE = (errors.BelowMinimum, errors.AboveMaximum)
+OF_MARKET = (errors.DeskPaused, errors.PairPaused, errors.OutsideHours)
 
 
 @router.get("/pairs", **call(PairsOut, summary="What is traded, and your limits", example=Example(examples.PAIRS)))
@@ -64,6 +65,7 @@ def list_pairs(request: HttpRequest) -> PairsOut:
         errors.UnknownPair,
         errors.NoAddress,
         errors.Frozen,
+        *OF_MARKET,
         errors.KeyReused,
         errors.RfqConflict,
         summary="Ask for a price",
@@ -148,6 +150,8 @@ def cancel_rfq(request: HttpRequest, ref: Ref) -> ClientRfq:
         FillOut,
         errors.NotAClient,
         *OF_SIZE,
+        *OF_MARKET,
+        errors.LpCap,
         errors.NoSuchQuote,
         errors.AlreadyFilled,
         errors.DailyLimit,

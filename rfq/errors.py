@@ -40,6 +40,41 @@ class Frozen(Conflict):
     text = _("Trading is frozen for {counterparty}. Please contact the desk.")
 
 
+class DeskPaused(Conflict):
+    """The whole desk does not trade at present."""
+
+    code = "desk_paused"
+    text = _("Trading is paused on the whole desk. Nothing was traded. Try again later or contact the desk.")
+
+
+class PairPaused(Conflict):
+    """The pair is not traded at present."""
+
+    code = "pair_paused"
+    text = _("Trading in {pair} is paused. Nothing was traded. Try again later or contact the desk.")
+
+
+class OutsideHours(Conflict):
+    """It is not within the counterparty's trading hours."""
+
+    code = "outside_hours"
+    text = _("You trade within your agreed hours only. They begin again at {opens}.")
+
+
+class LpPaused(Conflict):
+    """The LP does not quote at present."""
+
+    code = "lp_paused"
+    text = _("Quoting is paused for {lp}. End the pause if it is your own, or contact the desk.")
+
+
+class LpCap(Conflict):
+    """The trade would take what the LP has not settled above its cap."""
+
+    code = "lp_cap"
+    text = _("This quote cannot be traded in that size now. Nothing was traded. Take another quote or ask again.")
+
+
 class BadSide(Invalid):
     """Neither buy nor sell."""
 

@@ -36,7 +36,7 @@ OPEN_STATES = (
     _Status.PAYING,
     _Status.BLOCKED,
     _Status.NEEDS_REVIEW,
-)
+)  # the index of what an LP has not settled names them, too
 IN_FLIGHT = (_Status.APPROVED, _Status.PAYING)
 STUCK = (_Status.BLOCKED, _Status.NEEDS_REVIEW)
 # What the tabs of the list stand for; "" is everything that is not over.
@@ -261,3 +261,10 @@ def _wallet_row(wallet: Wallet) -> WalletRow:
 
 def _entry_row(entry: Entry) -> EntryRow:
     return EntryRow(entry, Money.from_minor(entry.amount, entry.asset.unit).amount, entry.asset.scale)
+
+
+def unsettled(lp_id: int) -> Decimal:
+    """Sum the USDT of the LP's trades that are neither settled nor cancelled. One query."""
+    live = Settlement.objects.filter(lp=lp_id, status__in=OPEN_STATES)
+    total: Decimal | None = live.aggregate(total=Sum("base_amount"))["total"]
+    return total or Decimal(0)

@@ -14,15 +14,18 @@ from users.models import Counterparty, Role, RoleGrant, SecondFactorPolicy, User
 from users.models.roles import STAFF_ROLES
 
 _ROOMS = frozenset(
-    {"console.view", "rfq.view", "settlement.view", "dispute.view", "approval.view", "user.view", "flag.view"}
-    | {"scorecard.view", "exposure.view"}
+    {"console.view", "rfq.view", "market.view", "settlement.view", "dispute.view", "approval.view", "user.view"}
+    | {"flag.view", "scorecard.view", "exposure.view"}
 )
 # They reduce risk: one person, at once.
-_STOPS = frozenset({"flag.off", "user.suspend", "role.revoke", "key.revoke", "telegram.end", "session.end"})
+_STOPS = frozenset(
+    {"flag.off", "user.suspend", "role.revoke", "key.revoke", "telegram.end", "session.end"}
+    | {"market.pause", "lp.pause", "client.freeze"}
+)
 
 CAPABILITIES: dict[str, frozenset[str]] = {
-    Role.TRADER: frozenset({"rfq.request", "rfq.accept", "settlement.own", "dispute.own"}),
-    Role.LP: frozenset({"rfq.quote", "settlement.own", "dispute.own"}),
+    Role.TRADER: frozenset({"rfq.request", "rfq.accept", "settlement.own", "dispute.own", "client.own_freeze"}),
+    Role.LP: frozenset({"rfq.quote", "settlement.own", "dispute.own", "lp.own_pause"}),
     Role.OPS: _ROOMS
     | _STOPS
     | {"audit.own", "dispute.handle", "onboarding.record", "rfq.enter", "telegram.link", "user.create"},

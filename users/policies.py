@@ -57,6 +57,15 @@ FIRST: dict[str, Policy] = {
     "scope.widen": Policy((Role.ADMIN,), DAY),
     "policy.change": Policy((Role.ADMIN,), 7 * DAY),
     "second_factor.change": Policy((Role.ADMIN,), 7 * DAY),
+    "terms.change": Policy((Role.ADMIN, Role.OPS), DAY),
+    "hours.change": Policy((Role.ADMIN, Role.OPS), DAY),
+    "lp_terms.change": Policy((Role.ADMIN, Role.OPS), DAY),
+    "pair.open": Policy((Role.ADMIN, Role.OPS), DAY),
+    "pair.change": Policy((Role.ADMIN, Role.OPS), DAY),
+    "pair.resume": Policy((Role.ADMIN, Role.OPS), timedelta(hours=2)),
+    "desk.resume": Policy((Role.ADMIN, Role.OPS), timedelta(hours=2)),
+    "lp.resume": Policy((Role.ADMIN, Role.OPS), timedelta(hours=2)),
+    "client.unfreeze": Policy((Role.ADMIN, Role.OPS), DAY),
     "flag.on": Policy((Role.ADMIN, Role.OPS), timedelta(hours=2)),
 }
 

@@ -2,7 +2,7 @@
 
 from rfq.models.disputes import Dispute, DisputeNote
 from rfq.models.feed import FeedMark, PartyEvent, RequestKey
-from rfq.models.market import Pair, TradingTerms
+from rfq.models.market import LpTerms, MarketState, Pair, TradingHours, TradingTerms
 from rfq.models.presence import Heartbeat
 from rfq.models.rates import RateSource, RateTick, ReferencePolicy, ReferenceRate, ReferenceState
 from rfq.models.trading import Fill, Invitation, Outcome, Quote, Rfq
@@ -14,6 +14,8 @@ __all__ = [
     "Fill",
     "Heartbeat",
     "Invitation",
+    "LpTerms",
+    "MarketState",
     "Outcome",
     "Pair",
     "PartyEvent",
@@ -25,5 +27,6 @@ __all__ = [
     "ReferenceState",
     "RequestKey",
     "Rfq",
+    "TradingHours",
     "TradingTerms",
 ]

@@ -13,7 +13,8 @@ from rfq.operations.disputes import (
 )
 from rfq.operations.expiring import expire_due
 from rfq.operations.feeding import claim_request_key, forget_old_news, tell_parties
-from rfq.operations.market import NewTerms, open_pair, set_terms
+from rfq.operations.market import open_pair
+from rfq.operations.pausing import end_own_pause, freeze_client, pause_desk, pause_lp, pause_pair
 from rfq.operations.presence import beat, stop_beating, watch_heartbeat
 from rfq.operations.pulling import pass_rfq, pull_quote
 from rfq.operations.quoting import Offer, confirm_quote, enter_quote, submit_quote
@@ -22,7 +23,6 @@ from rfq.operations.requesting import RfqRequest, cancel_rfq, create_rfq, enter_
 
 __all__ = [
     "Complaint",
-    "NewTerms",
     "Offer",
     "Remark",
     "RfqRequest",
@@ -34,16 +34,20 @@ __all__ = [
     "claim_request_key",
     "confirm_quote",
     "create_rfq",
+    "end_own_pause",
     "enter_quote",
     "enter_rfq",
     "expire_due",
     "forget_old_news",
+    "freeze_client",
     "open_dispute",
     "open_pair",
     "pass_rfq",
+    "pause_desk",
+    "pause_lp",
+    "pause_pair",
     "pull_quote",
     "resolve_dispute",
-    "set_terms",
     "stop_beating",
     "submit_quote",
     "sweep_rates",

@@ -1,9 +1,10 @@
 """
 The hot path: a client accepts a quote, and the trade is made. One transaction, twelve round trips.
 
-Order of locks: the client's row (limits and balance are checked under it), then RFQ and quote. The
-quote is taken by a statement that compares its deadline with the database's clock *after* all
-locks are held, so a quote that expired while this waited is refused.
+Order of locks: the client's row (limits and balance are checked under it), the LP's terms where they
+have a cap, then RFQ and quote. The quote is taken by a statement that compares its deadline, and the end
+of the client's trading hours, with the database's clock *after* all locks are held, so what ended while
+this waited is refused.
 """
 
 from datetime import datetime, timedelta
@@ -25,13 +26,14 @@ from rfq.errors import (
     QuoteUnconfirmed,
     RfqOver,
 )
-from rfq.models import Fill, Heartbeat, Quote, Rfq, TradingTerms
+from rfq.models import Fill, Heartbeat, LpTerms, Quote, Rfq, TradingHours, TradingTerms
 from rfq.models.trading import Side
+from rfq.operations.gates import closing_of, lock_cap, require_within, why_stopped
 from rfq.operations.requesting import check_size
 from rfq.operations.taking import Taken, take
 from settlement.operations import Terms, open_settlement
 from trading.lib.clock import DatabaseClock
-from trading.lib.errors import Conflict
+from trading.lib.errors import DeskError
 from trading.lib.ids import new_ref
 from trading.lib.operations import operation
 from users import audit, capabilities
@@ -49,7 +51,11 @@ def accept_quote(*, quote_ref: str, actor: User, key: str, now: datetime) -> Fil
     :param key: the same client accepting with the same key again gets the same fill.
     :raises NoSuchQuote: not a quote on one of the actor's client's RFQs.
     :raises QuoteExpired: its time was over when it was to be taken.
-    :raises QuoteGone: it was pulled or replaced, or its LP or pair does not trade at present.
+    :raises QuoteGone: it was pulled or replaced, or its LP does not trade at present.
+    :raises DeskPaused: the whole desk does not trade at present.
+    :raises PairPaused: the pair is not traded at present.
+    :raises OutsideHours: the client's trading hours were over when it was to be taken.
+    :raises LpCap: the LP's unsettled trades would exceed its cap.
     :raises QuoteUnconfirmed: the desk took it down from a phone call, and its LP has not confirmed it.
     :raises AlreadyFilled: the RFQ was traded by another accept.
     :raises KeyReused: the client traded another quote with this key.
@@ -62,6 +68,7 @@ def accept_quote(*, quote_ref: str, actor: User, key: str, now: datetime) -> Fil
     """
     capabilities.require(actor, "rfq.accept")
     terms = _lock_client(quote_ref, actor)
+    cap = lock_cap(terms.capped_lp)  # type: ignore[attr-defined]
     quote = _lock_quote(quote_ref, key=key, now=now)
     rfq = quote.rfq
     if rfq.status == Rfq.Status.FILLED:
@@ -70,9 +77,12 @@ def accept_quote(*, quote_ref: str, actor: User, key: str, now: datetime) -> Fil
         raise KeyReused
     _check_open(quote, terms.counterparty)
     _check_limits(quote, terms)
-    taken = take(quote, now=now)
+    require_within(cap, quote.base_amount)
+    hours = getattr(terms.counterparty, "trading_hours", None)
+    closes = closing_of(hours, now)
+    taken = take(quote, closes=closes, now=now)
     if taken is None:
-        raise _why_not(quote)
+        raise _why_not(quote, hours, closes)
     rfq.move(Rfq.Status.FILLED, at=now)
     fill = _book(quote, taken, terms.counterparty, actor=actor, key=key, now=now)
     change = audit.Change(after=_facts(fill), capability="rfq.accept")
@@ -84,7 +94,12 @@ def _lock_client(quote_ref: str, actor: User) -> TradingTerms:
     client = actor.counterparty
     if client is None or client.kind != Counterparty.Kind.CLIENT:
         raise NotAClient
-    rows = TradingTerms.objects.select_related("counterparty").select_for_update(of=("counterparty",))
+    capped = LpTerms.objects.filter(lp__quotes__ref=quote_ref, unsettled_cap__isnull=False)
+    rows = (
+        TradingTerms.objects.select_related("counterparty__trading_hours")
+        .annotate(capped_lp=Subquery(capped.values("lp")[:1]))
+        .select_for_update(of=("counterparty",))
+    )
     terms = rows.filter(
         Exists(Quote.objects.filter(ref=quote_ref, rfq__counterparty=client, rfq__pair=OuterRef("pair"))),
         counterparty=client,
@@ -131,7 +146,7 @@ def _replay(rfq: Rfq, quote: Quote, key: str) -> Fill:
 def _check_open(quote: Quote, client: Counterparty) -> None:
     if client.status != Counterparty.Status.ACTIVE:
         raise Frozen(counterparty=client.name)
-    if quote.lp.status != Counterparty.Status.ACTIVE or not quote.rfq.pair.is_enabled:
+    if quote.lp.status != Counterparty.Status.ACTIVE:
         raise QuoteGone
 
 
@@ -142,7 +157,7 @@ def _check_limits(quote: Quote, terms: TradingTerms) -> None:
         raise DailyLimit(limit=terms.daily_notional, left=max(left, Decimal(0)))
 
 
-def _why_not(quote: Quote) -> Conflict:
+def _why_not(quote: Quote, hours: TradingHours | None, closes: datetime | None) -> DeskError:
     if quote.rfq.status not in Rfq.LIVE:
         return RfqOver(ref=quote.rfq.ref)
     if quote.status in {Status.PULLED, Status.REPLACED}:
@@ -151,7 +166,7 @@ def _why_not(quote: Quote) -> Conflict:
         return QuoteUnconfirmed()
     if Heartbeat.objects.filter(lp=quote.lp, due_at__lte=DatabaseClock()).exists():
         return QuoteGone()
-    return QuoteExpired()
+    return why_stopped(quote, hours, closes) or QuoteExpired()
 
 
 def _book(quote: Quote, taken: Taken, client: Counterparty, *, actor: User, key: str, now: datetime) -> Fill:

@@ -19,6 +19,7 @@ from rfq.errors import (
     RfqOver,
 )
 from rfq.models import Invitation, Pair, Quote, Rfq
+from rfq.operations.gates import hold_open, require_lp_open, require_open, require_trading_hours
 from trading.lib import jobs
 from trading.lib.clock import DatabaseClock
 from trading.lib.errors import DeskError
@@ -60,6 +61,10 @@ def submit_quote(
     :param key: the same key again is the same quote.
     :raises NotAnLp: the actor quotes for no LP.
     :raises Frozen: the LP may not trade at present.
+    :raises LpPaused: the LP is paused.
+    :raises DeskPaused: the whole desk does not trade at present.
+    :raises PairPaused: the pair is not traded at present.
+    :raises OutsideHours: not within the LP's trading hours.
     :raises NoSuchRfq: no such RFQ.
     :raises RfqOver: it is filled, cancelled or expired.
     :raises KeyReused: the LP quoted another RFQ or price with this key.
@@ -91,6 +96,7 @@ def enter_quote(*, offer: Offer, dealer: User, actor: User, now: datetime) -> Qu
 def _offer(*, offer: Offer, dealer: User, entered_by: User | None, now: datetime) -> Quote | DeskError:
     """Make the quote, or its record as rejected; the refusal is returned, to be raised once that is committed."""
     lp = _lp_that_may(dealer, entered_by=entered_by)
+    hold_open(lp)
     rfq = _lock_rfq(offer.rfq_ref)
     if known := _known(rfq, lp, offer):
         return known
@@ -116,11 +122,15 @@ def confirm_quote(*, quote_ref: str, actor: User, now: datetime) -> Quote:
     The LP stands by what the desk took down from its phone call: from now on the quote is firm.
 
     :raises NoSuchQuote: not one of the actor's LP that waits for this.
+    :raises LpPaused: the LP is paused.
+    :raises DeskPaused: the whole desk does not trade at present.
+    :raises PairPaused: the pair is not traded at present.
     :raises RfqOver: the RFQ is filled, cancelled or expired.
     :raises QuoteExpired: its time is over.
     """
     capabilities.require(actor, "rfq.quote")
     lp = lp_of(actor)
+    hold_open(lp)
     mine = Quote.objects.filter(ref=quote_ref, lp=lp)
     rfq_ref = mine.values_list("rfq__ref", flat=True).first()
     if rfq_ref is None:
@@ -129,6 +139,8 @@ def confirm_quote(*, quote_ref: str, actor: User, now: datetime) -> Quote:
     quote = mine.select_related("rfq", "quoted_by").filter(status=Quote.Status.ENTERED).first()
     if quote is None:
         raise NoSuchQuote
+    require_lp_open(lp)
+    require_open(rfq.pair)
     require_live(rfq)
     if not mine.filter(valid_until__gt=DatabaseClock()).exists():
         raise QuoteExpired
@@ -187,6 +199,10 @@ def _admit(quote: Quote) -> None:
     """Refuse what this LP may not quote now."""
     if quote.lp.status != Counterparty.Status.ACTIVE:
         raise Frozen(counterparty=quote.lp.name)
+    require_lp_open(quote.lp)
+    require_open(quote.rfq.pair)
+    if closes := require_trading_hours(quote.lp, quote.created_at):
+        quote.valid_until = min(quote.valid_until, closes)
     require_live(quote.rfq)
 
 

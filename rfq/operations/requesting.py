@@ -22,6 +22,7 @@ from rfq.errors import (
     UnknownPair,
 )
 from rfq.models import Invitation, Pair, Quote, Rfq, TradingTerms
+from rfq.operations.gates import require_open, require_trading_hours
 from settlement.models import PayoutAddress
 from trading.lib import jobs
 from trading.lib.errors import DeskError
@@ -59,7 +60,10 @@ def create_rfq(*, actor: User, request: RfqRequest, now: datetime) -> Rfq:
     """
     Ask all LPs for a price. A well-formed request that is refused stays on record as rejected.
 
-    :raises UnknownPair: the pair is not traded.
+    :raises UnknownPair: there is no such pair.
+    :raises DeskPaused: the whole desk does not trade at present.
+    :raises PairPaused: the pair is not traded at present.
+    :raises OutsideHours: not within the client's trading hours.
     :raises NotAClient: the actor trades for no client.
     :raises NoTerms: the client may not trade this pair.
     :raises Frozen: the client may not trade at present.
@@ -130,6 +134,8 @@ def _admit(rfq: Rfq, request: RfqRequest, *, now: datetime) -> None:
     """Refuse what the client may not ask now; the rest of the RFQ is filled in."""
     if rfq.counterparty.status != Counterparty.Status.ACTIVE:
         raise Frozen(counterparty=rfq.counterparty.name)
+    require_open(rfq.pair)
+    require_trading_hours(rfq.counterparty, now)
     _apply_terms(rfq)
     rfq.destination = _destination(rfq.counterparty, request, now=now)
 
@@ -143,7 +149,9 @@ def _reject(rfq: Rfq, refusal: DeskError, *, now: datetime) -> DeskError:
 
 def _invite(rfq: Rfq) -> None:
     """Ask every LP that may quote now."""
-    lps = Counterparty.objects.filter(kind=Counterparty.Kind.LP, status=Counterparty.Status.ACTIVE)
+    lps = Counterparty.objects.filter(
+        kind=Counterparty.Kind.LP, status=Counterparty.Status.ACTIVE, lp_terms__paused_at__isnull=True
+    )
     Invitation.objects.bulk_create(Invitation(rfq=rfq, lp=lp, invited_at=rfq.created_at) for lp in lps)
 
 
@@ -162,9 +170,9 @@ def _client_of(actor: User) -> Counterparty:
 
 
 def _pair(code: str) -> Pair:
-    pairs = {pair.code: pair for pair in Pair.objects.select_related("quote_asset").filter(is_enabled=True)}
+    pairs = {pair.code: pair for pair in Pair.objects.select_related("quote_asset")}
     if code not in pairs:
-        raise UnknownPair(pair=code, pairs=", ".join(pair.quote_asset_id for pair in pairs.values()))
+        raise UnknownPair(pair=code, pairs=", ".join(pair.quote_asset_id for pair in pairs.values() if pair.is_enabled))
     return pairs[code]
 
 

@@ -2,7 +2,8 @@
 The one statement that trades a quote: it is taken, and its siblings learn how they ended.
 
 Everything that has a deadline is compared with the database's wall clock inside it, after all locks
-are held: the quote's life, the RFQ's, and the LP's promise to be heard from.
+are held: the quote's life, the RFQ's, the LP's promise to be heard from, and the client's trading hours.
+Pauses of the desk, the pair and the LP are looked at there, too.
 """
 
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ TAKE = """
         where quote.id = %(quote)s and quote.status = 'active' and quote.valid_until > instant.at
             and rfq.status = 'quoted' and rfq.expires_at > instant.at
             and coalesce(heartbeat.due_at > instant.at, true)
+            and coalesce(%(closes)s::timestamptz > instant.at, true)
+            and rfq_goes_on(rfq.pair_id, quote.lp_id)
     ),
     beaten as (
         select quote.id, quote.all_in_price,
@@ -62,10 +65,20 @@ class Taken:
     cover_price: Decimal | None
 
 
-def take(quote: Quote, *, now: datetime) -> Taken | None:
-    """Trade the quote if it is still firm, and end its siblings; nothing at all if not. Assumes the RFQ locked."""
+def take(quote: Quote, *, closes: datetime | None, now: datetime) -> Taken | None:
+    """
+    Trade the quote if it is still firm, and end its siblings; nothing at all if not. Assumes the RFQ locked.
+
+    :param closes: when the client's present trading hours end, if they do.
+    """
     sign = 1 if quote.rfq.side == Side.BUY else -1
-    values: dict[str, int | datetime] = {"quote": quote.pk, "rfq": quote.rfq_id, "sign": sign, "now": now}
+    values: dict[str, int | datetime | None] = {
+        "quote": quote.pk,
+        "rfq": quote.rfq_id,
+        "sign": sign,
+        "closes": closes,
+        "now": now,
+    }
     with connection.cursor() as cursor:
         cursor.execute(TAKE, values)
         rows = cursor.fetchall()

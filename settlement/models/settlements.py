@@ -120,6 +120,21 @@ class Settlement(StateMachine):
         indexes = [
             models.Index(fields=["status", "-id"], name="settlement_status"),
             models.Index(fields=["client", "-id"], name="settlement_client"),
+            models.Index(
+                fields=["lp"],
+                condition=Q(
+                    status__in=[
+                        "awaiting_funds",
+                        "flagged_off",
+                        "awaiting_approval",
+                        "approved",
+                        "paying",
+                        "blocked",
+                        "needs_review",
+                    ]
+                ),
+                name="settlement_lp_unsettled",
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(base_amount__gt=0, quote_amount__gt=0), name="settlement_positive"),

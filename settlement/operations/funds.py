@@ -24,6 +24,19 @@ def open_accounts(*, assets: Sequence[Asset], counterparties: Sequence[Counterpa
         ledger.open_counterparty_accounts(counterparty, assets)
 
 
+def add_currency(*, code: str, scale: int) -> Asset:
+    """
+    A fiat currency with the accounts of the desk and of everybody who has any. Assumes the transaction that needs it.
+
+    One that is there stays as it is.
+    """
+    asset, _made = Asset.objects.get_or_create(code=code, defaults={"kind": Asset.Kind.FIAT, "scale": scale})
+    ledger.open_desk_accounts(asset)
+    for counterparty in Counterparty.objects.filter(ledger_accounts__isnull=False).distinct().order_by("pk"):
+        ledger.open_counterparty_accounts(counterparty, [asset])
+    return asset
+
+
 @operation
 def open_wallet(*, name: str, chain: str, address: str, asset: Asset, now: datetime) -> Wallet:
     """A hot wallet and its account, `hot:<name>`."""

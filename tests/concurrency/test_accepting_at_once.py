@@ -11,7 +11,6 @@ from django.db import connection
 from rfq import operations
 from rfq.errors import DailyLimit, QuoteExpired, QuoteGone, RfqOver
 from rfq.models import Fill, Quote, Rfq
-from rfq.operations import NewTerms
 from settlement import operations as settlement_operations
 from settlement import tasks
 from settlement.ledger import InsufficientBalance
@@ -150,8 +149,7 @@ def test_accept_against_replacement_trades_what_was_accepted(market: Market) -> 
 
 
 def test_two_rfqs_that_together_break_the_daily_limit_trade_once(market: Market) -> None:
-    terms = NewTerms(Decimal(20), minimum=Decimal(100), maximum=Decimal(20_000), daily_notional=Decimal(20_000))
-    operations.set_terms(counterparty=market.client, pair=market.pair, terms=terms, actor=None, now=clock.now())
+    factories.set_terms(market.client, market.pair, maximum="20000", daily_notional="20000")
     quotes = [factories.quote(factories.rfq(market), market.leo) for _ in range(2)]
 
     outcomes = at_once([accepting(quote, market.tara, quote.ref) for quote in quotes])

@@ -81,15 +81,14 @@ def market() -> Pair:
         with transaction.atomic():
             legs = pair_of("hot:simulated", "suspense:USDT", 250_000 * 10**USDT.scale)
             post(Posting("scene:hot", "opening", "scene", legs))
-    pair, _ = Pair.objects.get_or_create(code="USDT/EUR", defaults={"quote_asset": euro, "price_scale": 4})
-    return pair
+    return Pair.objects.filter(code="USDT/EUR").first() or factories.open_pair("USDT/EUR")
 
 
 def rates() -> None:
     """A good reference with an outlier, a pair without one, and a source in trouble."""
     pair = market()
-    dirham, _ = Asset.objects.get_or_create(code="AED", defaults={"kind": "fiat", "scale": 2})
-    Pair.objects.get_or_create(code="USDT/AED", defaults={"quote_asset": dirham, "price_scale": 4})
+    if not Pair.objects.filter(code="USDT/AED").exists():
+        factories.open_pair("USDT/AED")
     now = clock.now()
     said = {"kraken": "0.9203", "bitstamp": "0.9199", "exchange-with-a-long-name": "0.97"}
     answers = [Answer(name, (Tick(pair.code, Decimal(mid), now),)) for name, mid in said.items()]

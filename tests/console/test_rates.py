@@ -12,7 +12,6 @@ from django.test.utils import CaptureQueriesContext
 from rfq import operations
 from rfq.rates.base import Tick
 from rfq.rates.fetching import Answer
-from settlement.models import Asset
 from tests import factories
 from tests.console import scene
 from tests.console.conftest import verified_client
@@ -99,8 +98,7 @@ def test_it_costs_the_same_queries_for_few_and_many_pairs(console: Client, pair:
     counts: list[int] = []
     for codes in (("AED",), ("TRY", "GBP", "CHF", "JPY")):
         for code in codes:
-            asset = Asset.objects.create(code=code, kind=Asset.Kind.FIAT, scale=2)
-            operations.open_pair(quote_asset=asset, price_scale=4, actor=None, now=clock.now())
+            factories.open_pair(f"USDT/{code}")
         take("1.5", "1.5", ago=2 - len(counts) * 2, pairs=("USDT/EUR", *(f"USDT/{code}" for code in codes)))
         console.get("/rates/")
         with CaptureQueriesContext(connection) as asked:

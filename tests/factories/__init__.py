@@ -7,7 +7,7 @@ from itertools import count
 
 from rfq import operations as rfq_operations
 from rfq.models import Dispute, DisputeNote, Fill, Pair, Quote, ReferencePolicy, ReferenceState, Rfq
-from rfq.operations import Complaint, NewTerms, Remark, RfqRequest
+from rfq.operations import Complaint, Remark, RfqRequest
 from rfq.rates.base import Tick
 from rfq.rates.fetching import Answer
 from settlement import autosettle
@@ -24,9 +24,7 @@ REASON = "Because the test needs exactly this to be so."
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 _numbers = count(1)
 
-USUAL_TERMS = NewTerms(
-    markup_bps=Decimal(20), minimum=Decimal(100), maximum=Decimal(1_000_000), daily_notional=Decimal(5_000_000)
-)
+USUAL_TERMS = {"markup_bps": "20", "minimum": "100", "maximum": "1000000", "daily_notional": "5000000"}
 
 
 def unique(prefix: str) -> str:
@@ -150,6 +148,18 @@ def turn_flag_on() -> None:
     carry("flag.on", autosettle.FLAG)
 
 
+def set_terms(client: Counterparty, pair: Pair, **terms: str) -> None:
+    """A client's terms on the pair, by both founders; the usual ones but for those given."""
+    carry("terms.change", client.ref, pair=pair.code, **{**USUAL_TERMS, **terms})
+
+
+def open_pair(code: str = "USDT/EUR", **terms: int) -> Pair:
+    """One more pair, by both founders."""
+    usual = {"decimals": 2, "price_scale": 4, "rfq_ttl_seconds": 300, "quote_ttl_seconds": 30}
+    carry("pair.open", code, **{**usual, **terms})
+    return Pair.objects.select_related("quote_asset").get(code=code)
+
+
 @dataclass
 class Market:
     """Two assets, one pair, one funded wallet, one funded client and two LPs; the flag is on."""
@@ -175,9 +185,9 @@ def market(*, flag_on: bool = True, eur: str = "1000000", usdt: str = "1000000")
     client, meridian, northwind = counterparty("client"), counterparty("lp"), counterparty("lp")
     assets = [usdt_asset, eur_asset]
     settlement_operations.open_accounts(assets=assets, counterparties=[client, meridian, northwind])
-    pair = rfq_operations.open_pair(quote_asset=eur_asset, price_scale=4, actor=None, now=now)
+    pair = open_pair()
     reference(pair)
-    rfq_operations.set_terms(counterparty=client, pair=pair, terms=USUAL_TERMS, actor=None, now=now)
+    set_terms(client, pair)
     wallet = settlement_operations.open_wallet(
         name=unique("hot"), chain="simulated", address=unique("sim"), asset=usdt_asset, now=now
     )

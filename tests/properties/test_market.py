@@ -1,6 +1,5 @@
 """Whatever clients and LPs do in whatever order: one fill per RFQ at most, none of a quote that had expired."""
 
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -40,8 +39,7 @@ class Desk(RuleBasedStateMachine):
         client = factories.counterparty()
         assets = [self.market.usdt, self.market.eur]
         settlement_operations.open_accounts(assets=assets, counterparties=[client])
-        terms = replace(factories.USUAL_TERMS, maximum=LARGEST, daily_notional=A_DAY)
-        operations.set_terms(counterparty=client, pair=self.market.pair, terms=terms, actor=None, now=clock.now())
+        factories.set_terms(client, self.market.pair, maximum=str(LARGEST), daily_notional=str(A_DAY))
         for asset in assets:
             factories.deposit(client, asset, funds)
         self.client, self.trader = client, factories.user("trader", of=client)

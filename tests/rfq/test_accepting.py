@@ -19,7 +19,6 @@ from rfq.errors import (
     RfqOver,
 )
 from rfq.models import Fill, Quote, Rfq
-from rfq.operations import NewTerms
 from settlement.ledger import InsufficientBalance
 from settlement.models import Balance, Journal, Settlement
 from tests import factories, jobs
@@ -125,9 +124,7 @@ def test_cancelled_rfq_is_over(market: Market) -> None:
 
 def test_another_clients_quote_does_not_exist(market: Market) -> None:
     stranger = factories.counterparty("client")
-    operations.set_terms(
-        counterparty=stranger, pair=market.pair, terms=factories.USUAL_TERMS, actor=None, now=clock.now()
-    )
+    factories.set_terms(stranger, market.pair)
     quote = factories.quote(factories.rfq(market), market.leo)
 
     with pytest.raises(NoSuchQuote):
@@ -156,17 +153,16 @@ def test_frozen_client_cannot_accept(market: Market) -> None:
 @pytest.mark.parametrize(
     ("terms", "refusal"),
     [
-        (("0", "20000", "30000", "90000"), BelowMinimum),
-        (("0", "100", "5000", "90000"), AboveMaximum),
-        (("0", "100", "50000", "10000"), DailyLimit),
+        ({"minimum": "20000"}, BelowMinimum),
+        ({"maximum": "5000"}, AboveMaximum),
+        ({"daily_notional": "10000"}, DailyLimit),
     ],
 )
 def test_limits_are_checked_when_the_size_is_known(
-    market: Market, terms: tuple[str, ...], refusal: type[Exception]
+    market: Market, terms: dict[str, str], refusal: type[Exception]
 ) -> None:
     quote = factories.quote(factories.rfq(market), market.leo)
-    new = NewTerms(*(Decimal(number) for number in terms))
-    operations.set_terms(counterparty=market.client, pair=market.pair, terms=new, actor=None, now=clock.now())
+    factories.set_terms(market.client, market.pair, **terms)
 
     with pytest.raises(refusal):
         factories.accept(quote, market.tara)

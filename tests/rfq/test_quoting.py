@@ -96,8 +96,7 @@ def test_quote_lives_as_long_as_asked(market: Market, rfq: Rfq, ttl: int) -> Non
 
 
 def test_quote_does_not_outlive_its_rfq(market: Market) -> None:
-    market.pair.rfq_ttl_seconds = 30
-    market.pair.save()
+    factories.carry("pair.change", market.pair.code, rfq_ttl_seconds=30)
     rfq = factories.rfq(market)
 
     assert submit(rfq, market.leo, ttl=60).valid_until == rfq.expires_at

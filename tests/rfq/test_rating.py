@@ -26,7 +26,7 @@ from users.models import AuditEvent
 @pytest.fixture
 def pair(db: None) -> Pair:
     euro = Asset.objects.create(code="EUR", kind=Asset.Kind.FIAT, scale=2)
-    return operations.open_pair(quote_asset=euro, price_scale=4, actor=None, now=clock.now())
+    return operations.open_pair(quote_asset=euro, price_scale=4, now=clock.now())
 
 
 def at(seconds: float) -> datetime:

@@ -9,7 +9,7 @@ import pytest
 
 from rfq import operations
 from rfq.errors import NoSuchRfq, RfqConflict, RfqOver
-from rfq.models import Pair, Quote, Rfq, TradingTerms
+from rfq.models import Pair, Quote, Rfq
 from rfq.operations import RfqRequest
 from settlement.models import PayoutAddress
 from tests import factories, jobs
@@ -83,7 +83,7 @@ def frozen(market: Market) -> None:
 
 
 def without_terms(market: Market) -> None:
-    TradingTerms.objects.all().delete()
+    market.tara = factories.user("trader")
 
 
 def closed_pair(market: Market) -> None:
@@ -100,7 +100,7 @@ def nothing(market: Market) -> None:
         ({"pair": "USDT/XXX"}, nothing, "unknown_pair"),
         ({"pair": "EUR/USDT"}, nothing, "unknown_pair"),
         ({"unit": "AED"}, nothing, "unknown_pair"),
-        ({}, closed_pair, "unknown_pair"),
+        ({}, closed_pair, "pair_paused"),
         ({}, without_terms, "no_terms"),
         ({}, frozen, "frozen"),
         ({"side": "hold"}, nothing, "bad_side"),

@@ -14,7 +14,6 @@ from waffle.models import Switch
 
 from rfq import operations as rfq_operations
 from rfq.models import Pair, TradingTerms
-from rfq.operations import NewTerms
 from settlement import autosettle
 from settlement import operations as settlement_operations
 from settlement.models import Asset, Journal, PayoutAddress, Wallet
@@ -36,16 +35,12 @@ WALLET = "simulated"
 WALLET_ADDRESS = "sim1desk00000000000000000000000000000hot"
 WALLET_FUNDS = Decimal(25_000_000)
 CLIENT_FUNDS = Decimal(5_000_000)
-TERMS = NewTerms(
-    markup_bps=Decimal(15),
-    minimum=Decimal(100),
-    maximum=Decimal(500_000),
-    daily_notional=Decimal(5_000_000),
-)
+TERMS = {"markup_bps": "15", "minimum": "100", "maximum": "500000", "daily_notional": "5000000"}
 FIRST_TWO = ("amir", "bella")
 ROLES = {"olga": Role.OPS, "amir": Role.APPROVER, "bella": Role.APPROVER, "adele": Role.ADMIN, "audrey": Role.AUDITOR}
 SECRETS = ("SANDBOX_PASSWORD", "SANDBOX_TOTP_KEY")
 REASON = "Demo person of the sandbox, let in by the seed."
+TRADES = "Demo client of the sandbox, with the usual terms."
 CHECKED = "Demo data of the sandbox: nothing was looked at, by nobody."
 
 
@@ -87,12 +82,13 @@ def _assets(say: Say) -> list[Asset]:
 
 
 def _pairs(assets: list[Asset], say: Say) -> None:
+    """The first pairs, while nobody is there who could decide; later ones are proposed (`pair.open`)."""
+    if User.objects.exclude(status=User.Status.PENDING).exists():
+        return
     by_code = {asset.code: asset for asset in assets}
     for code, _scale, price_scale in FIATS:
         if not Pair.objects.filter(quote_asset_id=code).exists():
-            pair = rfq_operations.open_pair(
-                quote_asset=by_code[code], price_scale=price_scale, actor=None, now=clock.now()
-            )
+            pair = rfq_operations.open_pair(quote_asset=by_code[code], price_scale=price_scale, now=clock.now())
             say(f"pair {pair.code}")
 
 
@@ -106,6 +102,8 @@ def _world(assets: list[Asset], say: Say) -> None:
     _first_two(say)
     for company in companies.values():
         _check(company)
+        if company.kind == Counterparty.Kind.CLIENT:
+            _terms(company)
     for person in people.PEOPLE:
         if person.part != Part.REFUSED or person.counterparty:
             _person(person, companies.get(person.counterparty), say)
@@ -123,9 +121,6 @@ def _company(company: people.Company, say: Say) -> Counterparty:
 
 def _client(client: Counterparty, assets: list[Asset]) -> None:
     now = clock.now()
-    for pair in Pair.objects.all():
-        if not TradingTerms.objects.filter(counterparty=client, pair=pair).exists():
-            rfq_operations.set_terms(counterparty=client, pair=pair, terms=TERMS, actor=None, now=now)
     for asset in assets:
         reference = f"seed:{client.ref}:{asset.code}"
         if not Journal.objects.filter(key=f"deposit:{reference}").exists():
@@ -138,6 +133,12 @@ def _client(client: Counterparty, assets: list[Asset]) -> None:
         settlement_operations.add_address(
             counterparty=client, chain=CHAIN, address=address, label="Main wallet", now=now
         )
+
+
+def _terms(client: Counterparty) -> None:
+    for pair in Pair.objects.order_by("pk"):
+        if not TradingTerms.objects.filter(counterparty=client, pair=pair).exists():
+            _carry("terms.change", client.ref, {"pair": pair.code, **TERMS}, TRADES)
 
 
 def _wallet(usdt: Asset, say: Say) -> None:
