@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, cast
 
+from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
@@ -168,11 +169,15 @@ def _in_shape[**P](view: Callable[P, HttpResponse]) -> Callable[P, HttpResponse]
 
     @wraps(view)
     def shaped(*args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        request = cast("HttpRequest", args[0])
+        if settings.SECURE_SSL_REDIRECT and not request.is_secure():
+            sentence = _("Call this over HTTPS: what you sent was readable on its way.")
+            return refusal(request, 403, "https_only", sentence)
         answer = view(*args, **kwargs)
         answer.headers.setdefault("Cache-Control", "no-store")
         if not isinstance(answer, HttpResponseNotAllowed):
             return answer
-        allowed, request = answer["Allow"], cast("HttpRequest", args[0])
+        allowed = answer["Allow"]
         shaped_answer = refusal(
             request, 405, CODES[405], _("Use one of these methods: %(allowed)s.") % {"allowed": allowed}
         )

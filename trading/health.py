@@ -17,7 +17,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from alerting.models import Heartbeat
-from trading.lib import clock
+from trading.lib import clock, http
 
 SILENT_AFTER = timedelta(seconds=60)
 OK = "ok"
@@ -40,16 +40,13 @@ def ready(_request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @never_cache
-def health(_request: HttpRequest) -> HttpResponse:
-    """Version, revision and every check."""
+def health(request: HttpRequest) -> HttpResponse:
+    """Version, revision and every check, for whoever may read the metrics; for others whether all is well."""
     checks = _checks()
     is_well = all(state == OK for state in checks.values())
-    content = {
-        "status": "ready" if is_well else "not ready",
-        "version": settings.VERSION,
-        "revision": settings.REVISION,
-        "checks": checks,
-    }
+    content: dict[str, object] = {"status": "ready" if is_well else "not ready"}
+    if http.is_operator(request):
+        content |= {"version": settings.VERSION, "revision": settings.REVISION, "checks": checks}
     return JsonResponse(content, status=200 if is_well else 503)
 
 

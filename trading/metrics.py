@@ -8,7 +8,6 @@ every statement runs under a timeout, and a collector that fails says so in a me
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
-from hmac import compare_digest
 
 from django.conf import settings
 from django.db import Error, connection, transaction
@@ -25,14 +24,13 @@ from alerting.models import Heartbeat
 from rfq import references
 from rfq.models import Dispute, Fill, Quote, RateSource, Rfq
 from settlement.models import Balance, Entry, Settlement, Wallet
-from trading.lib import clock
+from trading.lib import clock, http
 from trading.lib.errors import Forbidden
 from trading.lib.money import USDT, Money
 from users.models import ApprovalRequest, AuditEvent, AuditSeal
 from users.queries.log import last_verification
 
 log = logging.getLogger(__name__)
-LOOPBACK = {"127.0.0.1", "::1"}
 TIMEOUT = "set local statement_timeout = '2s'"
 UNFINISHED = ["awaiting_funds", "flagged_off", "awaiting_approval", "approved", "blocked", "paying", "needs_review"]
 
@@ -44,7 +42,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
     :raises Forbidden: neither.
     """
-    if not _may_scrape(request):
+    if not http.is_operator(request):
         raise Forbidden
     registry = CollectorRegistry()
     registry.register(DeskCollector())
@@ -59,13 +57,6 @@ def _of_all_processes() -> CollectorRegistry:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     return registry
-
-
-def _may_scrape(request: HttpRequest) -> bool:
-    if settings.METRICS_TOKEN:
-        given = request.headers.get("Authorization", "")
-        return compare_digest(given.encode(), f"Bearer {settings.METRICS_TOKEN}".encode())
-    return settings.SECURE_PROXY_SSL_HEADER is None and request.META.get("REMOTE_ADDR") in LOOPBACK
 
 
 class DeskCollector(Collector):

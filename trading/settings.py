@@ -134,7 +134,7 @@ SESSION_ENGINE = "users.sessions"
 SESSION_COOKIE_NAME = "__Host-desk" if IS_HTTPS else "desk"
 CSRF_COOKIE_NAME = "__Host-desk-csrf" if IS_HTTPS else "desk-csrf"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = IS_HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^health", r"^metrics$"]
+SECURE_REDIRECT_EXEMPT = [r"^health", r"^metrics$", r"^api/(?!docs)"]  # programs are refused, not redirected
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 8 * 60 * 60
@@ -181,7 +181,8 @@ STORAGES = {
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("fa", "فارسی")]
-LANGUAGE_COOKIE_NAME = "desk-language"
+LANGUAGE_COOKIE_NAME = "__Host-desk-language" if IS_HTTPS else "desk-language"
+THEME_COOKIE_NAME = "__Host-theme" if IS_HTTPS else "theme"  # static/js/console.js names it likewise
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"

@@ -40,7 +40,8 @@
     const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
     const theme = (root.dataset.theme || system) === "dark" ? "light" : "dark";
     root.dataset.theme = theme;
-    document.cookie = `theme=${theme}; path=/; max-age=31536000; SameSite=Lax`;
+    const [name, more] = location.protocol === "https:" ? ["__Host-theme", "; Secure"] : ["theme", ""];
+    document.cookie = `${name}=${theme}; path=/; max-age=31536000; SameSite=Lax${more}`;
     document.dispatchEvent(new Event("themechange"));
   }
 

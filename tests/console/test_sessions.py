@@ -26,6 +26,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:143.0) Gecko/20100101 Firefox/143.0"
 ASKED = "SESSION_COOKIE_NAME SESSION_COOKIE_SECURE SESSION_COOKIE_HTTPONLY SESSION_COOKIE_SAMESITE SESSION_COOKIE_PATH"
 ASKED += " SESSION_COOKIE_DOMAIN CSRF_COOKIE_NAME CSRF_COOKIE_SECURE CSRF_COOKIE_PATH CSRF_COOKIE_DOMAIN"
+ASKED += " LANGUAGE_COOKIE_NAME THEME_COOKIE_NAME"
 
 
 def sign_in(client: Client, user: User) -> None:
@@ -54,6 +55,8 @@ def test_cookies_are_bound_to_the_host_on_https(url: str, prefix: str, *, is_htt
     found = json.loads(run.stdout)
     assert found["SESSION_COOKIE_NAME"] == f"{prefix}desk"
     assert found["CSRF_COOKIE_NAME"] == f"{prefix}desk-csrf"
+    assert found["LANGUAGE_COOKIE_NAME"] == f"{prefix}desk-language"
+    assert found["THEME_COOKIE_NAME"] == f"{prefix}theme"
     assert found["SESSION_COOKIE_SECURE"] == found["CSRF_COOKIE_SECURE"] == is_https
     assert found["SESSION_COOKIE_PATH"] == found["CSRF_COOKIE_PATH"] == "/"  # as the prefix demands
     assert found["SESSION_COOKIE_DOMAIN"] is found["CSRF_COOKIE_DOMAIN"] is None

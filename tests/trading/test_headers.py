@@ -52,3 +52,15 @@ def test_strict_transport_is_told_over_https(client: Client, db: None, settings:
     answer = client.get("/sign-in/", secure=True)
 
     assert answer["Strict-Transport-Security"].startswith("max-age=31536000; includeSubDomains")
+
+
+def test_programs_are_refused_without_https_and_not_redirected(client: Client, db: None, settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+
+    plain = client.post("/api/token", {"username": "x"}, content_type="application/json")
+    page = client.get("/sign-in/")
+    secure = client.get("/api/openapi.json", secure=True)
+
+    assert (plain.status_code, plain.json()["code"]) == (403, "https_only")
+    assert (page.status_code, page["Location"]) == (301, "https://testserver/sign-in/")
+    assert secure.status_code == 200

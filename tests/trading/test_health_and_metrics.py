@@ -1,6 +1,7 @@
 """Health and metrics over HTTP."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -47,6 +48,16 @@ def test_health_names_the_version_and_what_is_wrong(client: Client, db: None) ->
         "worker": "never heard",
         "bot": "never heard",
     }
+
+
+def test_health_tells_others_only_whether_all_is_well(client: Client, beating: None, settings: Any) -> None:
+    elsewhere = client.get("/health", REMOTE_ADDR="203.0.113.7")
+    settings.METRICS_TOKEN = "a token of the operators"
+    without, given = client.get("/health"), {"Authorization": "Bearer a token of the operators"}
+
+    assert (elsewhere.status_code, elsewhere.json()) == (200, {"status": "ready"})
+    assert without.json() == {"status": "ready"}
+    assert set(client.get("/health", headers=given).json()) == {"status", "version", "revision", "checks"}
 
 
 @pytest.fixture

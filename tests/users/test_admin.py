@@ -22,9 +22,11 @@ from tests.users.keys import issued
 from trading.lib import clock
 from users import operations
 from users.admin import site
+from users.admin.evidence import FirstWord
 from users.models import ApprovalRequest, AuditEvent, RecoveryDevice, RoleGrant, TotpDevice, User
 from users.operations.signing_in import WrongPassword
 
+ROOT = Path(__file__).resolve().parents[2]
 MODELS = sorted(model._meta.model_name or "" for model in site._registry)
 INLINE = re.compile(r"<script(?![^>]*\ssrc=)|\sstyle=|\son\w+=|javascript:|<style")
 
@@ -97,6 +99,15 @@ def test_events_are_searched_and_filtered(auditor: Client, audrey: User) -> None
     assert audrey.ref in mine
     assert len(mine) < len(everything)
     assert audrey.ref not in about
+
+
+def test_every_kind_of_event_can_be_filtered_by_what_it_is_about() -> None:
+    named = re.compile(r'audit\.record\(\s*f?"([a-z_]+)\.')
+    sources = [path for app in ("users", "settlement", "rfq", "alerting") for path in (ROOT / app).rglob("*.py")]
+    written = {word for path in sources for word in named.findall(path.read_text())}
+
+    assert "dispute" in written
+    assert written <= set(FirstWord.words)
 
 
 def test_second_factors_are_shown_without_what_makes_them(auditor: Client) -> None:

@@ -3,10 +3,12 @@
 import hashlib
 import ipaddress
 from datetime import datetime
+from hmac import compare_digest
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
+LOOPBACK = {"127.0.0.1", "::1"}
 VERSION_PARAMETER = "v"
 OK = 200
 
@@ -32,6 +34,14 @@ def client_address(request: HttpRequest) -> str | None:
         return str(ipaddress.ip_address(hops[-proxies]))
     except ValueError:
         return peer
+
+
+def is_operator(request: HttpRequest) -> bool:
+    """Whether this is a program that watches the desk: it has `METRICS_TOKEN`, or calls from the machine itself."""
+    if settings.METRICS_TOKEN:
+        given = request.headers.get("Authorization", "")
+        return compare_digest(given.encode(), f"Bearer {settings.METRICS_TOKEN}".encode())
+    return settings.SECURE_PROXY_SSL_HEADER is None and request.META.get("REMOTE_ADDR") in LOOPBACK
 
 
 def is_poll(request: HttpRequest) -> bool:

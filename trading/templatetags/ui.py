@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils.html import format_html
@@ -183,7 +184,8 @@ def theme(context: dict[str, Any]) -> str:
     """Light, dark, or nothing for the system's: what this browser was switched to, else what the profile says."""
     request: HttpRequest | None = context.get("request")
     reader = getattr(request, "reader", None)
-    chosen = (request.COOKIES.get("theme", "") if request else "") or (reader.theme if reader else "")
+    switched = request.COOKIES.get(settings.THEME_COOKIE_NAME, "") if request else ""
+    chosen = switched or (reader.theme if reader else "")
     return chosen if chosen in THEMES else ""
 
 

@@ -22,9 +22,9 @@ class FirstWord(admin.SimpleListFilter):
     title = _("about")
     parameter_name = "about"
     words = (
-        "approval", "audit", "counterparty", "device", "dispute", "fill", "flag", "key", "onboarding", "passkey",
-        "password", "policy", "quote", "rfq", "role", "scope", "second_factor", "secrets", "session", "settlement",
-        "sign_in", "telegram", "token", "transfer", "user",
+        "address", "approval", "audit", "counterparty", "device", "dispute", "fill", "flag", "key", "ledger", "lp",
+        "onboarding", "pair", "passkey", "password", "policy", "quote", "rate", "rfq", "role", "scope", "second_factor",
+        "secrets", "session", "settlement", "sign_in", "telegram", "terms", "token", "transfer", "user", "wallet",
     )  # fmt: skip
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:  # noqa: ARG002 - likewise

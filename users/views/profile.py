@@ -4,6 +4,7 @@ One's own page: how the console looks, second factors, password, sessions.
 A stack of cards, each a component of its own (`templates/components/profile_*.html`).
 """
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.core.exceptions import ValidationError
@@ -47,7 +48,7 @@ def look(request: HttpRequest) -> HttpResponse:
     with override(user.language):
         messages.success(request, _("Kept. Pages look like this from now on."))
     answer = redirect("users:profile")
-    answer.delete_cookie("theme")
+    answer.delete_cookie(settings.THEME_COOKIE_NAME)
     http.remember_language(answer, user.language)
     return answer
 
