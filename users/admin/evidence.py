@@ -23,8 +23,8 @@ class FirstWord(admin.SimpleListFilter):
     parameter_name = "about"
     words = (
         "address", "approval", "audit", "client", "counterparty", "desk", "device", "dispute", "fill", "flag", "hours",
-        "key", "ledger", "lp", "lp_terms", "onboarding", "pair", "passkey", "password", "policy", "quote", "rfq", "role",
-        "scope", "second_factor", "secrets", "session", "settlement", "sign_in", "telegram", "terms", "token",
+        "key", "ledger", "lp", "lp_terms", "onboarding", "pair", "passkey", "password", "policy", "quote", "rfq",
+        "role", "scope", "second_factor", "secrets", "session", "settlement", "sign_in", "telegram", "terms", "token",
         "transfer", "user", "wallet",
     )  # fmt: skip
 
