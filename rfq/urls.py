@@ -2,13 +2,14 @@
 
 from django.urls import path
 
-from rfq.views import disputes, exposure, phone, rates, rfqs, scorecards
+from rfq.views import disputes, exposure, history, phone, rates, rfqs, scorecards
 
 app_name = "rfq"
 
 urlpatterns = [
     path("rfqs/", rfqs.blotter, name="list"),
     path("rfqs/new/", phone.new_rfq, name="phone-rfq"),
+    path("rfqs/export/", history.export, name="history-export"),
     path("rfqs/<str:ref>/", rfqs.rfq, name="detail"),
     path("rfqs/<str:ref>/quotes/new/", phone.new_quote, name="phone-quote"),
     path("disputes/", disputes.disputes, name="disputes"),

@@ -28,10 +28,11 @@ CAPABILITIES: dict[str, frozenset[str]] = {
     Role.LP: frozenset({"rfq.quote", "settlement.own", "dispute.own", "lp.own_pause"}),
     Role.OPS: _ROOMS
     | _STOPS
-    | {"audit.own", "dispute.handle", "onboarding.record", "rfq.enter", "telegram.link", "user.create"},
+    | {"audit.own", "dispute.handle", "history.export", "onboarding.record", "rfq.enter", "telegram.link"}
+    | {"user.create"},
     Role.APPROVER: _ROOMS | _STOPS | {"policy.view", "audit.own", "scope.narrow"},
     Role.ADMIN: _ROOMS | _STOPS | {"policy.view", "scope.narrow"},
-    Role.AUDITOR: _ROOMS | {"policy.view", "audit.own", "audit.view"},
+    Role.AUDITOR: _ROOMS | {"policy.view", "audit.own", "audit.view", "history.export"},
     Role.SERVICE: frozenset({"settlement.execute", "audit.anchor"}),
 }
 # What an API key may be limited to: what trading parties and services do. The desk's own people have no keys.

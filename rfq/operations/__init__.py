@@ -12,6 +12,7 @@ from rfq.operations.disputes import (
     withdraw_dispute,
 )
 from rfq.operations.expiring import expire_due
+from rfq.operations.exporting import record_history_export
 from rfq.operations.feeding import claim_request_key, forget_old_news, tell_parties
 from rfq.operations.market import open_pair
 from rfq.operations.pausing import end_own_pause, freeze_client, pause_desk, pause_lp, pause_pair
@@ -47,6 +48,7 @@ __all__ = [
     "pause_lp",
     "pause_pair",
     "pull_quote",
+    "record_history_export",
     "resolve_dispute",
     "stop_beating",
     "submit_quote",

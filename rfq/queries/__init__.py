@@ -148,7 +148,7 @@ def detail(ref: str, *, reader: User | None) -> Detail:
     :param reader: the person of the desk who looks; nobody for the bot, which asks for whom it writes to.
     :raises NotFound: there is none of that ref, or not for this reader.
     """
-    related = ("counterparty", "requested_by", "pair__quote_asset", "destination")
+    related = ("counterparty", "requested_by", "entered_by", "pair__quote_asset", "destination")
     fill = ("fill__lp", "fill__accepted_by", "fill__settlement", "fill__quote")
     rfq = Rfq.objects.select_related(*related, *fill).filter(within(reader, "counterparty"), ref=ref).first()
     if rfq is None:
@@ -183,11 +183,9 @@ def find(text: str, *, reader: User) -> str:
     return Rfq.objects.filter(wanted, within(reader, "counterparty")).values_list("ref", flat=True).first() or ""
 
 
-def _found(criteria: Criteria) -> QuerySet[Rfq]:
-    quotes = Quote.objects.select_related("lp").order_by("pk")
-    found = Rfq.objects.select_related("counterparty", "pair__quote_asset").prefetch_related(
-        Prefetch("quotes", quotes, to_attr="all_quotes")
-    )
+def matching(criteria: Criteria) -> QuerySet[Rfq]:
+    """The RFQs that the blotter's filters let through, whoever reads."""
+    found = Rfq.objects.all()
     if criteria.state:
         found = found.filter(status__in=STATE_FILTERS[criteria.state])
     if criteria.side:
@@ -196,6 +194,12 @@ def _found(criteria: Criteria) -> QuerySet[Rfq]:
         clients = Counterparty.objects.filter(name__icontains=text).values("pk")
         found = found.filter(Q(ref__startswith=text.upper()) | Q(counterparty__in=clients))
     return found
+
+
+def _found(criteria: Criteria) -> QuerySet[Rfq]:
+    quotes = Quote.objects.select_related("lp").order_by("pk")
+    related = matching(criteria).select_related("counterparty", "pair__quote_asset")
+    return related.prefetch_related(Prefetch("quotes", quotes, to_attr="all_quotes"))
 
 
 def _row(rfq: Rfq) -> Row:

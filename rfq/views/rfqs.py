@@ -1,6 +1,6 @@
 """The RFQs' pages. Both are live: the region that polls shares the page's template."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
@@ -9,6 +9,7 @@ from rfq import queries
 from rfq.models import Rfq
 from rfq.models.trading import Side
 from rfq.queries import Criteria, LiveCounts
+from rfq.queries.asking import asked
 from rfq.queries.disputes import HANDLE, of_fill
 from trading.lib import clock, http
 from users import access, capabilities
@@ -21,7 +22,7 @@ from users.queries import events_about
 def blotter(request: HttpRequest) -> HttpResponse:
     """List RFQs by state, side and search, newest first."""
     now = clock.now()
-    criteria = _criteria(request)
+    criteria = criteria_of(request.GET)
     actor = access.actor(request)
     page = queries.page(criteria, reader=actor)
     counts = queries.live_counts(reader=actor, now=now)
@@ -39,6 +40,7 @@ def blotter(request: HttpRequest) -> HttpResponse:
         "sides": Side.choices,
         "is_filtered": bool(criteria.text or criteria.side or criteria.state),
         "may_enter": capabilities.holds(actor, "rfq.enter"),
+        "may_export": capabilities.holds(actor, "history.export"),
         "poll_url": http.poll_url(request, version),
         "older_url": http.url_with(request, before=page.older) if page.older else "",
         "newest_url": http.url_with(request, before=None) if criteria.before else "",
@@ -55,10 +57,12 @@ def rfq(request: HttpRequest, ref: str) -> HttpResponse:
     detail = queries.detail(ref, reader=actor)
     events = events_about(detail.refs)
     disputes = of_fill(detail.fill)
+    invited = asked(detail.rfq, detail.quotes)
+    passed = [one.invitation.passed_at for one in invited]
     quotes = [(quote.ref, quote.updated_at) for quote in detail.quotes]
     settled = detail.fill.settlement.updated_at if detail.fill else None
     disputed = [(dispute.ref, dispute.status) for dispute in disputes]
-    version = http.fingerprint(detail.rfq.updated_at, quotes, settled, disputed, len(events), now=now)
+    version = http.fingerprint(detail.rfq.updated_at, quotes, settled, disputed, passed, len(events), now=now)
     if http.is_unchanged(request, version):
         return http.nothing_new()
     template = "rfq/detail.html#live" if http.is_poll(request) else "rfq/detail.html"
@@ -68,6 +72,7 @@ def rfq(request: HttpRequest, ref: str) -> HttpResponse:
         "detail": detail,
         "events": events,
         "disputes": disputes,
+        "asked": invited,
         "may_dispute": capabilities.holds(actor, HANDLE),
         "may_enter": detail.rfq.status in Rfq.LIVE and capabilities.holds(actor, "rfq.enter"),
         "poll_url": http.poll_url(request, version),
@@ -75,14 +80,14 @@ def rfq(request: HttpRequest, ref: str) -> HttpResponse:
     return render(request, template, context)
 
 
-def _criteria(request: HttpRequest) -> Criteria:
-    """Read the address; a state or side nobody knows is as good as none."""
-    state, side = request.GET.get("state", ""), request.GET.get("side", "")
+def criteria_of(data: QueryDict) -> Criteria:
+    """Read the blotter's filters; a state or side nobody knows is as good as none."""
+    state, side = data.get("state", ""), data.get("side", "")
     return Criteria(
         state=state if state in queries.STATE_FILTERS else "",
         side=side if side in Side.values else "",
-        text=request.GET.get("q", "")[:100],
-        before=request.GET.get("before", "")[:16],
+        text=data.get("q", "")[:100],
+        before=data.get("before", "")[:16],
     )
 
 

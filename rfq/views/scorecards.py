@@ -26,7 +26,7 @@ def lps(request: HttpRequest) -> HttpResponse:
         "room": "lps",
         "cards": cards,
         "tabs": _tabs(request, window),
-        "query": f"?window={window}",
+        "window": window,
         "poll_url": http.poll_url(request, version),
     }
     return render(request, "rfq/lps/list.html#live" if http.is_poll(request) else "rfq/lps/list.html", context)

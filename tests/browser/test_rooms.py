@@ -167,6 +167,22 @@ def test_keys_lead_through_the_rooms(opened: Opener, server: str, olga: User) ->
     page.wait_for_url(f"**/rfqs/{built.rfqs[0].ref}/")
 
 
+@pytest.mark.parametrize("look", ["light", "phone"])
+def test_history_is_taken_away_from_the_blotter(opened: Opener, server: str, olga: User, look: str) -> None:
+    built = scene.build(4)
+    page = sign_in(opened(**LOOKS[look]), olga, server)
+    watch = Watcher(page)
+    page.goto("/rfqs/?state=filled")
+    page.locator("summary", has_text="Take the history away").click()
+    watch.check()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Fills as CSV").click()
+
+    assert download.value.suggested_filename.startswith("fills-")
+    lines = download.value.path().read_text().splitlines()
+    assert len(lines) == 1 + len(built.settlements)
+
+
 def test_theme_is_remembered(opened: Opener, server: str, olga: User) -> None:
     page = sign_in(opened(color_scheme="light"), olga, server)
     page.goto("/")

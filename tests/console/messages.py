@@ -20,6 +20,7 @@ MODULES = (
     "settlement/forms.py",
     "users/models/*.py",
     "rfq/dispute_errors.py",
+    "rfq/operations/exporting.py",
     "rfq/references.py",
     "rfq/errors.py",
     "rfq/hours.py",

@@ -180,6 +180,7 @@ def test_lps_page_links_to_each_scorecard_with_its_window(console: Client) -> No
     card = text(console.get(f"/lps/{lp.ref}/?window=30d"))
 
     assert f'href="/lps/{lp.ref}/?window=30d"' in page
+    assert 'value="?window=30d"' not in page  # what is looked up is not what is searched
     for words in ("Meridian Liquidity", "Northwind Markets", "No program"):
         assert words in page
     assert re.search(r'<a href="[^"]*window=30d" id="tab-30d" aria-current="true"', card)

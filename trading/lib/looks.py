@@ -46,6 +46,11 @@ LOOKS: dict[str, dict[str, Look]] = {
         "outlier": Look(_("Left out"), "ban", "warn"),
         "stale": Look(_("Too old"), "clock", "warn"),
     },
+    "asked": {
+        "answered": Look(_("Answered"), "circle-check", "ok"),
+        "passed": Look(_("Passed"), "arrow-left", "idle"),
+        "silent": Look(_("No answer"), "clock", "idle"),
+    },
     "program": {
         "none": Look(_("No program"), "users", "idle"),
         "heard": Look(_("Program heard"), "circle-check", "ok"),
@@ -140,6 +145,22 @@ REASONS: dict[str, str | Promise] = {
     "mined": _("In a block"),
     "final": _("Deep enough to be final"),
     "reorg": _("The chain was reorganised"),
+    # why RFQs and quotes are refused at birth
+    "frozen": _("Frozen"),
+    "no_terms": _("No terms on the pair"),
+    "below_minimum": _("Below the client's minimum"),
+    "above_maximum": _("Above the client's maximum"),
+    "no_address": _("No approved address"),
+    "rfq_over": _("The RFQ was over"),
+    "rfq_expired": _("The RFQ was past its time"),
+    "no_reference": _("No reference rate to hold it against"),
+    "price_band": _("Too far from the reference rate"),
+    "daily_limit": _("Over the client's daily limit"),
+    "desk_paused": _("The desk was paused"),
+    "pair_paused": _("The pair was paused"),
+    "outside_hours": _("Outside the trading hours"),
+    "lp_paused": _("The LP was paused"),
+    "lp_cap": _("The LP's cap was reached"),
 }
 
 

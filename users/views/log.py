@@ -1,7 +1,5 @@
 """The audit log: search it, look at one event, take a copy away."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, date
@@ -14,7 +12,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from trading.lib import clock, http
+from trading.lib import clock, http, sheets
 from users import access, capabilities, operations
 from users.access import console
 from users.models import AuditEvent, User
@@ -39,7 +37,6 @@ COLUMNS = (
 )
 FILTERS = ("q", "name", "actor", "since", "until")
 FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 @require_safe
@@ -166,18 +163,10 @@ def _jsonl(rows: Iterator[AuditEvent]) -> Iterator[str]:
 
 
 def _csv(rows: Iterator[AuditEvent]) -> Iterator[str]:
-    yield _line(list(COLUMNS))
+    yield sheets.line(COLUMNS)
     for event in rows:
-        yield _line([_cell(value) for value in _record(event).values()])
+        yield sheets.line(_cell(value) for value in _record(event).values())
 
 
-def _line(cells: list[str]) -> str:
-    buffer = io.StringIO()
-    csv.writer(buffer).writerow(cells)
-    return buffer.getvalue()
-
-
-def _cell(value: object) -> str:
-    """Write a value so that a spreadsheet does not take it for a formula."""
-    text = json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+def _cell(value: object) -> object:
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else value
