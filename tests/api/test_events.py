@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from rfq import operations
 from rfq.models import FeedMark, PartyEvent, RequestKey
@@ -273,6 +274,24 @@ def test_after_a_restore_into_a_younger_server_the_feed_goes_on(room: Room, owne
 
     assert told(room.leo) == whole
     assert told(room.leo, first) == whole[1:]
+
+
+def test_telling_takes_as_many_queries_however_many_were_asked_and_quoted(room: Room) -> None:
+    taken = []
+    for number in (1, 5):
+        for _lp in range(number):
+            factories.user("lp")
+        rfq = factories.rfq(room.market)
+        for cents in range(number):
+            factories.quote(rfq, room.market.leo, f"0.9{cents}")
+        quote = factories.quote(rfq, room.market.mina, "0.95")
+        fill = factories.accept(quote, room.market.tara)
+        event = AuditEvent.objects.get(name="fill.booked", subject_ref=fill.ref)
+        with CaptureQueriesContext(connection) as asked:
+            assert operations.tell_parties(event_id=event.pk, now=clock.now()) > 2 * number
+        taken.append(len(asked))
+
+    assert taken[0] == taken[1] <= 16
 
 
 def test_the_feed_costs_the_trade_nothing(room: Room, round_trips: Any) -> None:
