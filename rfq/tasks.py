@@ -1,4 +1,4 @@
-"""Jobs of the market: telling people that time is over; reference rates."""
+"""Jobs of the market: telling people that time is over; reference rates; pausing LPs that fail their terms."""
 
 import logging
 from collections.abc import Sequence
@@ -9,6 +9,8 @@ from procrastinate.contrib.django import app
 
 from rfq import operations
 from rfq.models import Pair
+from rfq.operations.pausing import AlreadyPaused
+from rfq.queries import judging
 from rfq.rates import configuration
 from rfq.rates.base import Source
 from rfq.rates.fetching import Fetcher
@@ -69,3 +71,14 @@ def sweep_rates(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes 
 def forget_old_news(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
     """Every night: forget what programs were told long ago."""
     operations.forget_old_news(now=clock.now())
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="rfq.judge_lps", queue="default", lock="rfq.judge_lps")
+def judge_lps(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every minute: pause the LPs that fail what their terms ask of them."""
+    for record in judging.failing():
+        try:
+            operations.pause_lp(lp_ref=record.lp_ref, actor=None, reason=" ".join(record.failures), now=clock.now())
+        except AlreadyPaused:
+            log.info("%s was paused by somebody else meanwhile", record.lp_ref)

@@ -23,6 +23,7 @@ from prometheus_client.registry import Collector
 from alerting.models import Heartbeat
 from rfq import references
 from rfq.models import Dispute, Fill, Quote, RateSource, Rfq
+from rfq.queries.scorecards import WINDOWS, scorecards
 from settlement.models import Balance, Entry, Settlement, Wallet
 from trading.lib import clock, http
 from trading.lib.errors import Forbidden
@@ -196,9 +197,26 @@ def _audit() -> Iterator[Metric]:
     yield GaugeMetricFamily("desk_approvals_pending", "Approval requests that wait for a decision", value=pending)
 
 
+def _lps() -> Iterator[Metric]:
+    asked = GaugeMetricFamily("desk_lp_asked", "RFQs an LP was asked on, last 24 hours", labels=["lp"])
+    response = GaugeMetricFamily("desk_lp_response_ratio", "Share of them that it quoted", labels=["lp"])
+    slow = GaugeMetricFamily("desk_lp_quote_p95_seconds", "From asked to first quote, last 24 hours", labels=["lp"])
+    paused = GaugeMetricFamily("desk_lp_paused", "Whether an LP is paused", labels=["lp"])
+    for card in scorecards(window=WINDOWS["24h"], reader=None, now=clock.now()):
+        total, ref = card.total, [card.lp.ref]
+        asked.add_metric(ref, total.asked)
+        paused.add_metric(ref, int(card.terms is not None and card.terms.paused_at is not None))
+        if total.asked:
+            response.add_metric(ref, total.answered / total.asked)
+        if total.first_p95_ms is not None:
+            slow.add_metric(ref, total.first_p95_ms / 1000)
+    yield from (asked, response, slow, paused)
+
+
 GROUPS: tuple[Callable[[], Iterator[Metric]], ...] = (
     _build,
     _market,
+    _lps,
     _rates,
     _settlements,
     _disputes,

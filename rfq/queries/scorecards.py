@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet, Sum
 
-from rfq.models import Heartbeat, Pair
+from rfq.models import Heartbeat, LpTerms, Pair
 from settlement.models import Settlement
 from settlement.queries import OPEN_STATES
 from trading.lib.errors import NotFound
@@ -139,18 +139,20 @@ class Scorecard:
     """
     One LP: all its figures, those per pair and size, and the USDT of its trades that are not settled.
 
-    `program` says whether a program that quotes for it is heard from: none, heard or silent.
+    `program` says whether a program that quotes for it is heard from: none, heard or silent. `terms` has its pause and
+    what pauses it by itself, if any was ever agreed.
     """
 
     lp: Counterparty
+    terms: LpTerms | None
     program: str
     total: Figures
     unsettled: Decimal
     parts: list[Part] = field(default_factory=list)
 
 
-def scorecards(*, window: timedelta, reader: User, now: datetime) -> list[Scorecard]:
-    """Read the scorecards of the LPs that the reader serves, by name. Four queries."""
+def scorecards(*, window: timedelta, reader: User | None, now: datetime) -> list[Scorecard]:
+    """Read the scorecards of the LPs that the reader serves (nobody: all), by name. Four queries."""
     return _read(Counterparty.objects.filter(within(reader, "pk")), window, now)
 
 
@@ -167,7 +169,9 @@ def scorecard(ref: str, *, window: timedelta, reader: User, now: datetime) -> Sc
 
 
 def _read(parties: QuerySet[Counterparty], window: timedelta, now: datetime) -> list[Scorecard]:
-    lps = list(parties.filter(kind=Counterparty.Kind.LP).select_related("heartbeat").order_by("name"))
+    lps = list(
+        parties.filter(kind=Counterparty.Kind.LP).select_related("heartbeat", "lp_terms__paused_by").order_by("name")
+    )
     pairs = dict(Pair.objects.values_list("pk", "code"))
     unsettled = _unsettled(lps)
     totals: dict[int, Figures] = {}
@@ -184,6 +188,7 @@ def _read(parties: QuerySet[Counterparty], window: timedelta, now: datetime) -> 
     return [
         Scorecard(
             lp,
+            getattr(lp, "lp_terms", None),
             _program(getattr(lp, "heartbeat", None), now=now),
             totals.get(lp.pk, nothing),
             unsettled.get(lp.pk, Decimal(0)),

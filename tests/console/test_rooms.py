@@ -8,6 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from rfq import operations as rfq_operations
 from rfq import queries as rfq_queries
 from settlement import queries as settlement_queries
 from tests import factories
@@ -185,6 +186,21 @@ def test_lps_page_links_to_each_scorecard_with_its_window(console: Client) -> No
         assert words in page
     assert re.search(r'<a href="[^"]*window=30d" id="tab-30d" aria-current="true"', card)
     for words in ("10,000 to 100,000", "USDT/EUR", "Together", "Behind the trade"):
+        assert words in card
+
+
+def test_lps_pages_say_that_one_is_paused_and_why(console: Client) -> None:
+    scene.build(1)
+    lp = Counterparty.objects.get(name="Meridian Liquidity")
+    terms = {"unsettled_cap": None, "pause_window": 5, "minimum_response_percent": 60, "maximum_reject_percent": None}
+    factories.carry("lp_terms.change", lp.ref, **terms)
+    reason = "It answered 2 of its last 5 requests; 60 % are asked for."
+    rfq_operations.pause_lp(lp_ref=lp.ref, actor=None, reason=reason, now=clock.now())
+
+    page, card = text(console.get("/lps/")), text(console.get(f"/lps/{lp.ref}/"))
+
+    assert page.count("Paused</span>") == 1
+    for words in (reason, "its own numbers", "the last 5 RFQs that are over", "Response below (%)"):
         assert words in card
 
 

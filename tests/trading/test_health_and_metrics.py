@@ -8,6 +8,7 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from alerting.models import Heartbeat
+from rfq import operations
 from tests import factories
 from trading.lib import clock
 
@@ -65,9 +66,11 @@ def samples(client: Client, beating: None) -> dict[str, float]:
     market = factories.market()
     factories.dispute(factories.fill(market))
     factories.rfq(market)
+    operations.pause_lp(lp_ref=market.northwind.ref, actor=None, reason=factories.REASON, now=clock.now())
     text = client.get("/metrics").content.decode()
+    names = {market.meridian.ref: "meridian", market.northwind.ref: "northwind"}
     return {
-        f"{sample.name}{sorted(sample.labels.items())}": sample.value
+        f"{sample.name}{sorted((name, names.get(value, value)) for name, value in sample.labels.items())}": sample.value
         for family in text_string_to_metric_families(text)
         for sample in family.samples
     }
@@ -85,6 +88,11 @@ def test_metrics_tell_what_happened(samples: dict[str, float]) -> None:
     assert 0 <= samples["desk_dispute_oldest_seconds[('status', 'open')]"] < 60
     assert samples["desk_reference_usable[('pair', 'USDT/EUR')]"] == 1
     assert samples["desk_rate_source_failing[('source', 'one')]"] == 0
+    assert samples["desk_lp_asked[('lp', 'meridian')]"] == 2
+    assert samples["desk_lp_response_ratio[('lp', 'meridian')]"] == 0.5
+    assert 0 < samples["desk_lp_quote_p95_seconds[('lp', 'meridian')]"] < 60
+    assert "desk_lp_quote_p95_seconds[('lp', 'northwind')]" not in samples
+    assert [samples[f"desk_lp_paused[('lp', '{lp}')]"] for lp in ("meridian", "northwind")] == [0, 1]
     assert samples["desk_audit_unsealed[]"] > 0
     assert samples["desk_audit_findings[]"] == 0
     assert all(value == 1 for name, value in samples.items() if "collect_success" in name)

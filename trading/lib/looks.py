@@ -51,6 +51,9 @@ LOOKS: dict[str, dict[str, Look]] = {
         "passed": Look(_("Passed"), "arrow-left", "idle"),
         "silent": Look(_("No answer"), "clock", "idle"),
     },
+    "lp": {
+        "paused": Look(_("Paused"), "player-pause", "bad"),
+    },
     "program": {
         "none": Look(_("No program"), "users", "idle"),
         "heard": Look(_("Program heard"), "circle-check", "ok"),
