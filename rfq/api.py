@@ -42,7 +42,7 @@ router = Router(tags=["market"])
 TRADES = ("rfq.accept", "rfq.quote", "settlement.own")
 MARKET = ("rfq.request", "rfq.accept", "rfq.quote")
 OF_SIZE = (errors.BelowMinimum, errors.AboveMaximum)
-OF_MARKET = (errors.DeskPaused, errors.PairPaused, errors.OutsideHours)
+OF_MARKET = (errors.DeskPaused, errors.PairPaused, errors.OutsideHours, errors.NoReference)
 
 
 @router.get("/pairs", **call(PairsOut, summary="What is traded, and your limits", example=Example(examples.PAIRS)))

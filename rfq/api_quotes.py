@@ -33,6 +33,8 @@ router = Router(tags=["quoting"])
         errors.DeskPaused,
         errors.PairPaused,
         errors.OutsideHours,
+        errors.NoReference,
+        errors.PriceBand,
         errors.KeyReused,
         errors.RfqExpired,
         errors.RfqOver,

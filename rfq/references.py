@@ -12,10 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from rfq.consensus import plain
 from rfq.errors import NoReference, PriceBand
 from rfq.models import Pair, ReferencePolicy, ReferenceRate, ReferenceState
+from rfq.models.trading import Side
+from trading.lib.clock import DatabaseClock
 from trading.lib.money import round_down, round_up
 
 BPS = Decimal(10_000)
-HUNDREDTH = Decimal("0.01")
+BPS_STEP = Decimal("0.0001")
 Status = ReferenceRate.Status
 
 WHY: dict[str, str | Promise] = {
@@ -56,6 +58,13 @@ def loaded_reference(pair: Pair, *, now: datetime) -> Reference:
     :raises NoReference: there is none one may rely on; the sentence says why.
     """
     return _read(pair, getattr(pair, "reference_state", None), now=now)
+
+
+def why_lapsed(pair: Pair) -> NoReference | None:
+    """Why the pair's reference cannot be relied on by the database's clock; nothing when it can. One query."""
+    if ReferenceState.objects.filter(pair=pair, latest__valid_until__gt=DatabaseClock()).exists():
+        return None
+    return NoReference(pair=pair.code, why=WHY[Status.STALE])
 
 
 def _read(pair: Pair, state: ReferenceState | None, *, now: datetime) -> Reference:
@@ -129,7 +138,8 @@ def check_band(price: Decimal, reference: Reference, policy: ReferencePolicy) ->
         raise PriceBand(price=price, pair=policy.pair.code, low=low, high=high)
 
 
-def spread_bps(price: Decimal, mid: Decimal) -> Decimal:
-    """How far a price is above (or, negative, below) a mid, in basis points of the mid."""
+def spread_bps(price: Decimal, mid: Decimal, *, side: str) -> Decimal:
+    """How far a price is from a mid, in basis points of the mid: positive where the client pays, negative if not."""
+    sign = 1 if side == Side.BUY else -1
     with localcontext(prec=50):
-        return ((price - mid) / mid * BPS).quantize(HUNDREDTH, ROUND_HALF_EVEN)
+        return (sign * (price - mid) / mid * BPS).quantize(BPS_STEP, ROUND_HALF_EVEN)

@@ -31,6 +31,7 @@ from rfq.models.trading import Side
 from rfq.operations.gates import closing_of, lock_cap, require_within, why_stopped
 from rfq.operations.requesting import check_size
 from rfq.operations.taking import Taken, take
+from rfq.references import Reference, loaded_reference, spread_bps, why_lapsed
 from settlement.operations import Terms, open_settlement
 from trading.lib.clock import DatabaseClock
 from trading.lib.errors import DeskError
@@ -61,6 +62,7 @@ def accept_quote(*, quote_ref: str, actor: User, key: str, now: datetime) -> Fil
     :raises KeyReused: the client traded another quote with this key.
     :raises RfqOver: the RFQ was cancelled or expired.
     :raises Frozen: the client may not trade at present.
+    :raises NoReference: nobody can tell what the pair is worth at present.
     :raises BelowMinimum: smaller than the client's minimum.
     :raises AboveMaximum: larger than the client's maximum.
     :raises DailyLimit: the day's notional would be exceeded.
@@ -76,6 +78,7 @@ def accept_quote(*, quote_ref: str, actor: User, key: str, now: datetime) -> Fil
     if quote.is_key_used:  # type: ignore[attr-defined]
         raise KeyReused
     _check_open(quote, terms.counterparty)
+    reference = loaded_reference(rfq.pair, now=now)
     _check_limits(quote, terms)
     require_within(cap, quote.base_amount)
     hours = getattr(terms.counterparty, "trading_hours", None)
@@ -84,7 +87,7 @@ def accept_quote(*, quote_ref: str, actor: User, key: str, now: datetime) -> Fil
     if taken is None:
         raise _why_not(quote, hours, closes)
     rfq.move(Rfq.Status.FILLED, at=now)
-    fill = _book(quote, taken, terms.counterparty, actor=actor, key=key, now=now)
+    fill = _book(quote, taken, terms.counterparty, reference, actor=actor, key=key, now=now)
     change = audit.Change(after=_facts(fill), capability="rfq.accept")
     audit.record("fill.booked", actor=actor, subject=fill, at=now, change=change)
     return fill
@@ -117,7 +120,7 @@ def _lock_quote(quote_ref: str, *, key: str, now: datetime) -> Quote:
         Value(Decimal(0)),
         output_field=AMOUNT,
     )
-    related = ("rfq__pair__quote_asset", "rfq__destination", "lp")
+    related = ("rfq__pair__quote_asset", "rfq__pair__reference_state__latest", "rfq__destination", "lp")
     used = Exists(Fill.objects.filter(client=OuterRef("rfq__counterparty"), idempotency_key=key))
     rows = Quote.objects.select_related(*related).annotate(traded_today=traded, is_key_used=used, **_quoted_at())
     return rows.select_for_update(of=("rfq", "self")).get(ref=quote_ref)
@@ -166,10 +169,12 @@ def _why_not(quote: Quote, hours: TradingHours | None, closes: datetime | None) 
         return QuoteUnconfirmed()
     if Heartbeat.objects.filter(lp=quote.lp, due_at__lte=DatabaseClock()).exists():
         return QuoteGone()
-    return why_stopped(quote, hours, closes) or QuoteExpired()
+    return why_stopped(quote, hours, closes) or why_lapsed(quote.rfq.pair) or QuoteExpired()
 
 
-def _book(quote: Quote, taken: Taken, client: Counterparty, *, actor: User, key: str, now: datetime) -> Fill:
+def _book(
+    quote: Quote, taken: Taken, client: Counterparty, reference: Reference, *, actor: User, key: str, now: datetime
+) -> Fill:
     rfq, fill_ref = quote.rfq, new_ref("FIL")
     terms = Terms(
         trade_ref=fill_ref,
@@ -200,6 +205,9 @@ def _book(quote: Quote, taken: Taken, client: Counterparty, *, actor: User, key:
         price=quote.all_in_price,
         lp_price=quote.price,
         filled_at=now,
+        reference=reference.snapshot(),
+        spread_bps=spread_bps(quote.all_in_price, reference.mid, side=rfq.side),
+        lp_spread_bps=spread_bps(quote.price, reference.mid, side=rfq.side),
         cover_bps=taken.cover_price and pricing.distance_bps(quote.all_in_price, taken.cover_price),
         **_speeds(quote, taken),
     )

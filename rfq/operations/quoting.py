@@ -20,6 +20,7 @@ from rfq.errors import (
 )
 from rfq.models import Invitation, Pair, Quote, Rfq
 from rfq.operations.gates import hold_open, require_lp_open, require_open, require_trading_hours
+from rfq.references import check_band, loaded_reference, spread_bps
 from trading.lib import jobs
 from trading.lib.clock import DatabaseClock
 from trading.lib.errors import DeskError
@@ -70,6 +71,8 @@ def submit_quote(
     :raises KeyReused: the LP quoted another RFQ or price with this key.
     :raises BadPrice: not positive, not on a tick, or the amounts come to nothing.
     :raises BadLifetime: outside 10 to 60 seconds.
+    :raises NoReference: nobody can tell what the pair is worth at present.
+    :raises PriceBand: too far from what it is worth.
     """
     made = _offer(offer=Offer(rfq_ref, price, key, ttl_seconds), dealer=actor, entered_by=None, now=now)
     if isinstance(made, DeskError):
@@ -103,7 +106,7 @@ def _offer(*, offer: Offer, dealer: User, entered_by: User | None, now: datetime
     quote = _new_quote(rfq, lp, offer, now=now)
     quote.quoted_by, quote.entered_by = dealer, entered_by
     try:
-        _admit(quote)
+        _admit(quote, now=now)
     except DeskError as refusal:
         return _reject(quote, refusal, now=now)
     quote.status = Quote.Status.ENTERED if entered_by else Quote.Status.ACTIVE
@@ -127,6 +130,8 @@ def confirm_quote(*, quote_ref: str, actor: User, now: datetime) -> Quote:
     :raises PairPaused: the pair is not traded at present.
     :raises RfqOver: the RFQ is filled, cancelled or expired.
     :raises QuoteExpired: its time is over.
+    :raises NoReference: nobody can tell what the pair is worth at present.
+    :raises PriceBand: too far from what it is worth by now.
     """
     capabilities.require(actor, "rfq.quote")
     lp = lp_of(actor)
@@ -144,6 +149,7 @@ def confirm_quote(*, quote_ref: str, actor: User, now: datetime) -> Quote:
     require_live(rfq)
     if not mine.filter(valid_until__gt=DatabaseClock()).exists():
         raise QuoteExpired
+    check_band(quote.price, loaded_reference(rfq.pair, now=now), rfq.pair.reference_policy)
     quote.rfq = rfq
     earlier = Quote.objects.filter(rfq=rfq, lp=lp, status=Quote.Status.ACTIVE).first()
     if earlier is not None:
@@ -195,8 +201,8 @@ def _new_quote(rfq: Rfq, lp: Counterparty, offer: Offer, *, now: datetime) -> Qu
     )
 
 
-def _admit(quote: Quote) -> None:
-    """Refuse what this LP may not quote now."""
+def _admit(quote: Quote, *, now: datetime) -> None:
+    """Refuse what this LP may not quote now; what it was judged by stays with it."""
     if quote.lp.status != Counterparty.Status.ACTIVE:
         raise Frozen(counterparty=quote.lp.name)
     require_lp_open(quote.lp)
@@ -204,6 +210,10 @@ def _admit(quote: Quote) -> None:
     if closes := require_trading_hours(quote.lp, quote.created_at):
         quote.valid_until = min(quote.valid_until, closes)
     require_live(quote.rfq)
+    reference = loaded_reference(quote.rfq.pair, now=now)
+    quote.reference = reference.snapshot()
+    quote.spread_bps = spread_bps(quote.all_in_price, reference.mid, side=quote.rfq.side)
+    check_band(quote.price, reference, quote.rfq.pair.reference_policy)
 
 
 def _reject(quote: Quote, refusal: DeskError, *, now: datetime) -> DeskError:
@@ -264,7 +274,8 @@ def lp_of(dealer: User) -> Counterparty:
 
 
 def _lock_rfq(ref: str) -> Rfq:
-    rows = Rfq.objects.select_related("pair__quote_asset").select_for_update(of=("self",))
+    related = ("pair__quote_asset", "pair__reference_policy", "pair__reference_state__latest")
+    rows = Rfq.objects.select_related(*related).select_for_update(of=("self",))
     rfq = rows.filter(ref=ref).first()
     if rfq is None:
         raise NoSuchRfq(ref=ref)

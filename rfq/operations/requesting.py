@@ -23,6 +23,7 @@ from rfq.errors import (
 )
 from rfq.models import Invitation, Pair, Quote, Rfq, TradingTerms
 from rfq.operations.gates import require_open, require_trading_hours
+from rfq.references import loaded_reference
 from settlement.models import PayoutAddress
 from trading.lib import jobs
 from trading.lib.errors import DeskError
@@ -67,6 +68,7 @@ def create_rfq(*, actor: User, request: RfqRequest, now: datetime) -> Rfq:
     :raises NotAClient: the actor trades for no client.
     :raises NoTerms: the client may not trade this pair.
     :raises Frozen: the client may not trade at present.
+    :raises NoReference: nobody can tell what the pair is worth at present.
     :raises BadSide: neither buy nor sell.
     :raises BadAmount: not positive, or too many decimals.
     :raises BelowMinimum: smaller than the client's minimum.
@@ -137,6 +139,7 @@ def _admit(rfq: Rfq, request: RfqRequest, *, now: datetime) -> None:
     require_open(rfq.pair)
     require_trading_hours(rfq.counterparty, now)
     _apply_terms(rfq)
+    loaded_reference(rfq.pair, now=now)
     rfq.destination = _destination(rfq.counterparty, request, now=now)
 
 
@@ -170,7 +173,8 @@ def _client_of(actor: User) -> Counterparty:
 
 
 def _pair(code: str) -> Pair:
-    pairs = {pair.code: pair for pair in Pair.objects.select_related("quote_asset")}
+    rows = Pair.objects.select_related("quote_asset", "reference_state__latest")
+    pairs = {pair.code: pair for pair in rows}
     if code not in pairs:
         raise UnknownPair(pair=code, pairs=", ".join(pair.quote_asset_id for pair in pairs.values() if pair.is_enabled))
     return pairs[code]

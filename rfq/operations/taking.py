@@ -2,8 +2,8 @@
 The one statement that trades a quote: it is taken, and its siblings learn how they ended.
 
 Everything that has a deadline is compared with the database's wall clock inside it, after all locks
-are held: the quote's life, the RFQ's, the LP's promise to be heard from, and the client's trading hours.
-Pauses of the desk, the pair and the LP are looked at there, too.
+are held: the quote's life, the RFQ's, the LP's promise to be heard from, the client's trading hours, and the
+pair's reference rate. Pauses of the desk, the pair and the LP are looked at there, too.
 """
 
 from dataclasses import dataclass
@@ -22,10 +22,12 @@ TAKE = """
         select quote.id, quote.all_in_price, instant.at
         from rfq_quote quote
         join rfq_rfq rfq on rfq.id = quote.rfq_id
+        join rfq_referencestate state on state.pair_id = rfq.pair_id
+        join rfq_referencerate rate on rate.id = state.latest_id and rate.status = 'ok'
         left join rfq_heartbeat heartbeat on heartbeat.lp_id = quote.lp_id
         cross join instant
         where quote.id = %(quote)s and quote.status = 'active' and quote.valid_until > instant.at
-            and rfq.status = 'quoted' and rfq.expires_at > instant.at
+            and rfq.status = 'quoted' and rfq.expires_at > instant.at and rate.valid_until > instant.at
             and coalesce(heartbeat.due_at > instant.at, true)
             and coalesce(%(closes)s::timestamptz > instant.at, true)
             and rfq_goes_on(rfq.pair_id, quote.lp_id)

@@ -27,6 +27,7 @@ from users.models import AuditEvent, Counterparty, Person, Role, TotpDevice, Use
 PASSWORD = "correct horse battery staple"
 TOTP_KEY = b"12345678901234567890"
 ADDRESS = "0x9fB29AAc15b9A4B7F17c3385939b007540f4d791"
+REFERENCE = {"mid": "0.92", "taken_at": "2026-11-26T12:00:00+00:00", "sources": []}
 Status = Settlement.Status
 _numbers = count(1)
 
@@ -200,6 +201,9 @@ def _fill(rfq: Rfq, quote: Quote, trader: User, ending: str, at: datetime) -> Se
         best_quote_ms=800,
         decision_ms=2000,
         quote_left_ms=9000,
+        reference=REFERENCE,
+        spread_bps=Decimal(25),
+        lp_spread_bps=Decimal(10),
         filled_at=at,
     )
     _event("quote.accepted", trader, rfq.ref, at)

@@ -254,9 +254,14 @@ def test_a_price_may_reach_the_end_of_the_band(pair: Pair, price: str, *, is_fin
     )
 
 
-def test_spreads_have_a_sign() -> None:
-    assert references.spread_bps(Decimal("0.9219"), Decimal("0.92")) == Decimal("20.65")
-    assert references.spread_bps(Decimal("0.9181"), Decimal("0.92")) == Decimal("-20.65")
+def test_spreads_are_positive_where_the_client_pays() -> None:
+    for price, side, spread in (
+        ("0.9219", "buy", "20.6522"),
+        ("0.9181", "sell", "20.6522"),
+        ("0.9181", "buy", "-20.6522"),
+        ("0.92", "sell", "0"),
+    ):
+        assert references.spread_bps(Decimal(price), Decimal("0.92"), side=side) == Decimal(spread)
 
 
 # --- two at once, and later --------------------------------------------------------------------

@@ -27,6 +27,8 @@ STOP_SECONDS = 60
 CODE_SECONDS = 30
 COMMAND = "/rfq buy 10000 EUR"
 SEAL_SECONDS, MOST_UNSEALED = 20, 60
+RATES_SECONDS = 30
+USABLE = re.compile(r'^desk_reference_usable\{pair="([A-Z/]+)"\} ([0-9.]+)$', re.MULTILINE)
 UNSEALED = re.compile(r"^desk_audit_unsealed ([0-9.e+]+)$", re.MULTILINE)
 RFQ_REF = re.compile(r"RFQ-[A-Z2-9]{4,8}")
 SETTLEMENT_REF = re.compile(r"STL-[A-Z2-9]{4,12}")
@@ -73,6 +75,7 @@ class Smoke:
             self.step("the desk runs", self.open_desk)
             self.step("health is ready", self.see_health)
             self.step("sign in with password and one-time code", self.sign_in)
+            self.step("the pairs have reference rates", self.see_rates)
             self.step(f"tara: {COMMAND}, quotes, Accept, Confirm, receipt", self.trade)
             self.step("the settled trade is in the console", self.see_settlement)
             self.step("sealing keeps up with the market", self.see_sealed)
@@ -134,6 +137,14 @@ class Smoke:
         answer = self.browser.get("/health/ready")
         _require(answer.is_success, f"/health/ready answers {answer.status_code}: {answer.text[:200]}")
         return f"({answer.status_code})"
+
+    def see_rates(self) -> str:
+        """The market's rates have come as far as the desk, which trades nothing without."""
+        limit = time.monotonic() + RATES_SECONDS
+        while not (found := dict(USABLE.findall(self.browser.get("/metrics").text))) or "0.0" in found.values():
+            _require(time.monotonic() < limit, f"no reference after {RATES_SECONDS} s: {found}")
+            time.sleep(0.5)
+        return f"({', '.join(sorted(found))})"
 
     def sign_in(self) -> str:
         """Through the real forms, with their tokens against forgery."""
