@@ -1,8 +1,8 @@
-"""Addresses of the RFQs, the disputes about trades, the reference rates, the LPs, exposure and revenue."""
+"""Addresses of the market: RFQs, disputes, reference rates, LPs, exposure and revenue, pairs, terms."""
 
 from django.urls import path
 
-from rfq.views import disputes, exposure, history, phone, rates, rfqs, scorecards
+from rfq.views import disputes, exposure, history, market, phone, rates, rfqs, scorecards, terms
 
 app_name = "rfq"
 
@@ -23,4 +23,14 @@ urlpatterns = [
     path("lps/", scorecards.lps, name="lps"),
     path("lps/<str:ref>/", scorecards.lp, name="lp"),
     path("exposure/", exposure.exposure, name="exposure"),
+    path("market/", market.market, name="market"),
+    path("market/pause/", market.pause, name="market-pause"),
+    path("market/resumption/", market.resumption, name="market-resumption"),
+    path("pairs/new/", market.new_pair, name="pair-new"),
+    path("pairs/<str:currency>/", market.pair, name="pair"),
+    path("pairs/<str:currency>/pause/", market.pair_pause, name="pair-pause"),
+    path("pairs/<str:currency>/proposals/<str:act>/", market.pair_proposal, name="pair-proposal"),
+    path("counterparties/<str:ref>/terms/", terms.terms, name="terms"),
+    path("counterparties/<str:ref>/terms/stop/", terms.stop, name="terms-stop"),
+    path("counterparties/<str:ref>/terms/proposals/<str:act>/", terms.proposal, name="terms-proposal"),
 ]

@@ -121,6 +121,10 @@ LOOKS: dict[str, dict[str, Look]] = {
         "expired": Look(_("Expired"), "clock", "idle"),
         "revoked": Look(_("Revoked"), "hand-stop", "bad"),
     },
+    "market": {
+        "open": Look(_("Traded now"), "circle-check", "ok"),
+        "paused": Look(_("Paused"), "player-pause", "bad"),
+    },
     "counterparty": {
         "active": Look(_("Active"), "circle-check", "ok"),
         "frozen": Look(_("Frozen"), "hand-stop", "bad"),
