@@ -40,7 +40,7 @@ class AmountField(forms.DecimalField):
             widget=forms.TextInput(attrs={"inputmode": "decimal", **LTR}),
         )
 
-    def to_python(self, value: Any) -> Decimal | None:
+    def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]  # what Django's own returns
         """Understand Persian digits and separators of thousands."""
         text = str(value or "").translate(DIGITS).replace("٫", ".")
         return super().to_python("".join(text.replace(",", "").replace("٬", "").split()))

@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import Count, Exists, OuterRef
 
 from rfq import hours
+from rfq.hours import Hours
 from rfq.models import Fill, LpTerms, MarketState, Pair, TradingHours, TradingTerms
 from trading.lib.errors import NotFound
 from users.models import Counterparty, User
@@ -50,7 +51,7 @@ class Party:
         agreed = self._agreed()
         return hours.next_opening(agreed, at) if agreed else None
 
-    def _agreed(self) -> hours.Hours | None:
+    def _agreed(self) -> Hours | None:
         return hours.parse(self.hours.time_zone, self.hours.windows) if self.hours else None
 
 

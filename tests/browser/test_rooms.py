@@ -36,6 +36,10 @@ def rooms(built: scene.Scene) -> list[str]:
         "/lps/",
         f"/lps/{lp.ref}/?window=30d",
         "/exposure/",
+        "/market/",
+        "/pairs/EUR/?act=pair.change",
+        f"/counterparties/{filled.counterparty.ref}/terms/?act=terms.change&pair=EUR",
+        f"/counterparties/{lp.ref}/terms/?act=hours.change",
         "/no/such/room/",
     ]
 

@@ -13,6 +13,7 @@ from tests.console import scene
 from tests.console.codes import code
 from tests.console.conftest import verified_client
 from tests.factories import Market
+from trading.lib import clock
 from users import operations as user_operations
 from users.models import ApprovalRequest, Counterparty, Role, User
 
@@ -246,9 +247,7 @@ def test_what_is_not_there_is_not_found(console: Client, market: Market) -> None
 
 def test_who_does_not_serve_it_does_not_find_it(market: Market) -> None:
     scoped = scene.person("leila", Role.OPS)
-    user_operations.narrow_scope(
-        user=scoped, keep=[], actor=factories.founders()[0], reason=REASON, now=factories.clock.now()
-    )
+    user_operations.narrow_scope(user=scoped, keep=[], actor=factories.founders()[0], reason=REASON, now=clock.now())
     client = verified_client(User.objects.get(pk=scoped.pk))
 
     for path in ("", "stop/", "proposals/hours.change/"):
