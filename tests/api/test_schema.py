@@ -79,8 +79,8 @@ def test_every_call_answers_as_described(path: str, method: str, desk: Desk, set
     )
     @given(case=call.as_strategy())
     def every_role_sends(case: Any) -> None:
-        for (role, credential), ref in product(credentials.items(), ("", real)):
-            if ref and "ref" in case.path_parameters:
+        for (role, credential), ref in product(credentials.items(), ("", real) if "{ref}" in path else ("",)):
+            if ref:
                 case.path_parameters["ref"] = ref
             answer = case.call_and_validate(headers=PLAIN | credential, checks=PROMISES)
             seen.add(answer.status_code)
