@@ -41,7 +41,7 @@ class Desk:
                 print(f"no answer ({error}); again in {wait} s")
                 time.sleep(wait)
                 continue
-            if answer.status_code in {429, 503}:
+            if answer.status_code in {429, 502, 503, 504} and "no_reference" not in answer.text:
                 time.sleep(float(answer.headers.get("Retry-After", wait)))
                 continue
             if answer.status_code in {401, 403}:  # nothing that trying again would mend
