@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import translation
 from django.utils.translation import get_language, gettext, gettext_noop
 
@@ -206,6 +206,26 @@ def _sign_in_alarm(routing: Routing) -> Iterator[OutboundMessage]:
             yield routing.alarm(reader, write)
 
 
+def _lp_paused(routing: Routing) -> Iterator[OutboundMessage]:
+    """The LP's dealers and those of operations who serve it, when no person did it: nobody else would know."""
+    if routing.event.actor_id is not None:
+        return
+    lp = Counterparty.objects.get(ref=routing.event.subject_ref)
+    told = User.objects.filter(
+        Q(counterparty=lp, role_grants__role=Role.LP) | Q(role_grants__role=Role.OPS), role_grants__revoked_at=None
+    )
+    found = list(readers(told.distinct()))
+    outside = not_serving([reader.user for reader in found], lp.pk)
+
+    def write(voice: cards.Voice) -> str:
+        context = {"lp": lp.name, "reason": routing.event.reason, "is_desk": voice.user.counterparty_id is None}
+        return message("telegram/lp_paused.html", context)
+
+    for reader in found:
+        if reader.user.pk not in outside:
+            yield routing.text(reader, write)
+
+
 def _account_cut_off(routing: Routing) -> Iterator[OutboundMessage]:
     """The chat that spoke for a user until now; it hears of it, whoever holds it."""
     cut_off = routing.event.before.get("telegram_id")
@@ -289,6 +309,7 @@ ROUTES: dict[str, Route] = {
     "audit.broken": _evidence_broken,
     "telegram.ended": _account_cut_off,
     "telegram.linked": _account_cut_off,
+    "lp.paused": _lp_paused,
     "dispute.opened": _dispute_opened,
     "dispute.assigned": _dispute_assigned,
     "dispute.noted": _dispute_noted,
