@@ -101,6 +101,8 @@ def list_quotes(request: HttpRequest, paging: Query[Paging]) -> QuotesOut:
         errors.LpPaused,
         errors.DeskPaused,
         errors.PairPaused,
+        errors.NoReference,
+        errors.PriceBand,
         errors.RfqExpired,
         errors.RfqOver,
         errors.QuoteExpired,
