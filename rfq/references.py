@@ -4,7 +4,7 @@ The reference a price is judged by. No fresh one, no trade: the pair fails close
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_HALF_EVEN, Decimal, localcontext
+from decimal import Decimal, localcontext
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +12,6 @@ from django.utils.translation import gettext_lazy as _
 from rfq.consensus import plain
 from rfq.errors import NoReference, PriceBand
 from rfq.models import Pair, ReferencePolicy, ReferenceRate, ReferenceState
-from rfq.models.trading import Side
 from trading.lib.clock import DatabaseClock
 from trading.lib.money import round_down, round_up
 
@@ -136,10 +135,3 @@ def check_band(price: Decimal, reference: Reference, policy: ReferencePolicy) ->
     low, high = band(reference.mid, policy, tick=policy.pair.tick)
     if not low <= price <= high:
         raise PriceBand(price=price, pair=policy.pair.code, low=low, high=high)
-
-
-def spread_bps(price: Decimal, mid: Decimal, *, side: str) -> Decimal:
-    """How far a price is from a mid, in basis points of the mid: positive where the client pays, negative if not."""
-    sign = 1 if side == Side.BUY else -1
-    with localcontext(prec=50):
-        return (sign * (price - mid) / mid * BPS).quantize(BPS_STEP, ROUND_HALF_EVEN)

@@ -31,7 +31,7 @@ from rfq.models.trading import Side
 from rfq.operations.gates import closing_of, lock_cap, require_within, why_stopped
 from rfq.operations.requesting import check_size
 from rfq.operations.taking import Taken, take
-from rfq.references import Reference, loaded_reference, spread_bps, why_lapsed
+from rfq.references import Reference, loaded_reference, why_lapsed
 from settlement.operations import Terms, open_settlement
 from trading.lib.clock import DatabaseClock
 from trading.lib.errors import DeskError
@@ -206,8 +206,8 @@ def _book(
         lp_price=quote.price,
         filled_at=now,
         reference=reference.snapshot(),
-        spread_bps=spread_bps(quote.all_in_price, reference.mid, side=rfq.side),
-        lp_spread_bps=spread_bps(quote.price, reference.mid, side=rfq.side),
+        spread_bps=pricing.spread_bps(quote.all_in_price, mid=reference.mid, side=rfq.side),
+        lp_spread_bps=pricing.spread_bps(quote.price, mid=reference.mid, side=rfq.side),
         cover_bps=taken.cover_price and pricing.distance_bps(quote.all_in_price, taken.cover_price),
         **_speeds(quote, taken),
     )

@@ -20,7 +20,7 @@ from rfq.errors import (
 )
 from rfq.models import Invitation, Pair, Quote, Rfq
 from rfq.operations.gates import hold_open, require_lp_open, require_open, require_trading_hours
-from rfq.references import check_band, loaded_reference, spread_bps
+from rfq.references import check_band, loaded_reference
 from trading.lib import jobs
 from trading.lib.clock import DatabaseClock
 from trading.lib.errors import DeskError
@@ -212,7 +212,7 @@ def _admit(quote: Quote, *, now: datetime) -> None:
     require_live(quote.rfq)
     reference = loaded_reference(quote.rfq.pair, now=now)
     quote.reference = reference.snapshot()
-    quote.spread_bps = spread_bps(quote.all_in_price, reference.mid, side=quote.rfq.side)
+    quote.spread_bps = pricing.spread_bps(quote.all_in_price, mid=reference.mid, side=quote.rfq.side)
     check_band(quote.price, reference, quote.rfq.pair.reference_policy)
 
 
