@@ -16,7 +16,6 @@ from trading.lib.clock import DatabaseClock
 from trading.lib.money import round_down, round_up
 
 BPS = Decimal(10_000)
-BPS_STEP = Decimal("0.0001")
 Status = ReferenceRate.Status
 
 WHY: dict[str, str | Promise] = {
