@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rfq import operations, references, tasks
+from rfq import operations, pricing, references, tasks
 from rfq.errors import NoReference, PriceBand
 from rfq.models import Pair, RateSource, RateTick, ReferencePolicy, ReferenceRate, ReferenceState
 from rfq.operations import rating
@@ -261,7 +261,7 @@ def test_spreads_are_positive_where_the_client_pays() -> None:
         ("0.9181", "buy", "-20.6522"),
         ("0.92", "sell", "0"),
     ):
-        assert references.spread_bps(Decimal(price), Decimal("0.92"), side=side) == Decimal(spread)
+        assert pricing.spread_bps(Decimal(price), mid=Decimal("0.92"), side=side) == Decimal(spread)
 
 
 # --- two at once, and later --------------------------------------------------------------------
