@@ -190,6 +190,9 @@ def test_page_says_how_each_quote_ended(market: Market, console: Client) -> None
     assert "Cover" in having(page, f"row-{second.ref}")
     refused = rfq.quotes.get(status="rejected")
     assert "The RFQ was over" in having(page, f"row-{refused.ref}")
+    assert best.spread_bps is not None
+    assert f"{best.spread_bps:,.2f}" in having(page, f"row-{best.ref}")
+    assert f"{fill.lp_spread_bps:,.2f}" in page
     assert fill.decision_ms is not None
     assert f"{fill.decision_ms:,}" in page
     assert "Ahead of the cover" in page

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from rfq.models import Fill
 from rfq.queries.exposure import days, exposure
 from settlement import tasks as settlement_tasks
 from settlement.models import Settlement
@@ -71,6 +72,7 @@ def test_revenue_is_the_mark_up_of_the_days_trades(market: Market, olga: User) -
     # 19 pips of 0.92 on either side
     assert today.spread_bps is not None
     assert round(today.spread_bps, 4) == Decimal("20.6522")
+    assert today.reference_bps == min(fill.spread_bps or 0 for fill in Fill.objects.all())  # the lower one of two
 
 
 def test_cancelled_trades_earn_nothing_and_old_days_are_left_out(market: Market, olga: User) -> None:
