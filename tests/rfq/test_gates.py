@@ -11,6 +11,8 @@ from rfq import hours, operations
 from rfq.errors import LpCap, OutsideHours
 from rfq.models import Fill, Quote, Rfq
 from rfq.operations import RfqRequest
+from rfq.rates.base import Tick
+from rfq.rates.fetching import Answer
 from settlement import operations as settlement_operations
 from settlement.models import Settlement
 from settlement.queries import unsettled
@@ -36,6 +38,12 @@ def agree(party: Counterparty, zone: str, windows: list[dict[str, object]] | Non
 
 def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def refer(market: Market, now: datetime) -> None:
+    """A reference that is good at that time."""
+    said = (Tick(market.pair.code, Decimal("0.92"), now),)
+    operations.take_rates(answers=[Answer(name, said) for name in ("one", "two")], now=now)
 
 
 def ask(trader: User, now: datetime) -> Rfq:
@@ -78,6 +86,7 @@ def test_outside_its_hours_a_client_reads_when_they_begin_by_its_own_clock(marke
 def test_an_lp_quotes_within_its_hours_and_no_quote_outlives_them(market: Market) -> None:
     agree(market.meridian, "Europe/Berlin")
     now = at(f"{FUTURE}-06-01 14:59:50")  # ten seconds before 17:00 in Berlin
+    refer(market, now)
     rfq = ask(market.tara, now)
 
     assert submit(rfq, market.leo, now).valid_until == at(f"{FUTURE}-06-01 15:00")
@@ -104,6 +113,7 @@ def test_the_last_trading_minute_is_that_of_the_zone(market: Market, zone: str, 
     agree_on = factories.quote(factories.rfq(market), market.leo)
     agree(market.client, zone)
     minute = at(last_minute)
+    refer(market, minute)
 
     after = outcome(accepting(agree_on, market.tara, minute + timedelta(minutes=1)))
     within = outcome(accepting(agree_on, market.tara, minute + timedelta(seconds=59)))
@@ -115,6 +125,7 @@ def test_many_at_once_in_the_last_minute_of_the_day_the_clocks_change(market: Ma
     quote = factories.quote(factories.rfq(market), market.leo)
     agree(market.client, "Europe/Berlin")
     within, after = at(f"{FUTURE}-10-30 15:59:59"), at(f"{FUTURE}-10-30 16:00")
+    refer(market, within)
 
     outcomes = at_once([accepting(quote, market.tara, now) for now in [within, after] * 5])
 
