@@ -22,10 +22,10 @@ class FirstWord(admin.SimpleListFilter):
     title = _("about")
     parameter_name = "about"
     words = (
-        "address", "approval", "audit", "client", "counterparty", "desk", "device", "dispute", "fill", "flag", "hours",
-        "key", "ledger", "lp", "lp_terms", "onboarding", "pair", "passkey", "password", "policy", "quote", "rfq",
-        "role", "scope", "second_factor", "secrets", "session", "settlement", "sign_in", "telegram", "terms", "token",
-        "transfer", "user", "wallet",
+        "address", "approval", "audit", "client", "counterparty", "desk", "device", "dispute", "fill", "flag",
+        "history", "hours", "key", "ledger", "lp", "lp_terms", "onboarding", "pair", "passkey", "password",
+        "policy", "quote", "rfq", "role", "scope", "second_factor", "secrets", "session", "settlement", "sign_in",
+        "telegram", "terms", "token", "transfer", "user", "wallet",
     )  # fmt: skip
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:  # noqa: ARG002 - likewise
