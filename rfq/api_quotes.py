@@ -106,8 +106,6 @@ def list_quotes(request: HttpRequest, paging: Query[Paging]) -> QuotesOut:
         errors.RfqExpired,
         errors.RfqOver,
         errors.QuoteExpired,
-        errors.PriceBand,
-        errors.NoReference,
         summary="Stand by a price given by phone",
         example=Example(examples.LP_QUOTE),
         writes=True,
