@@ -212,8 +212,9 @@ def _admit(quote: Quote, *, now: datetime) -> None:
     require_live(quote.rfq)
     reference = loaded_reference(quote.rfq.pair, now=now)
     quote.reference = reference.snapshot()
-    quote.spread_bps = pricing.spread_bps(quote.all_in_price, mid=reference.mid, side=quote.rfq.side)
     check_band(quote.price, reference, quote.rfq.pair.reference_policy)
+    # Only now: the spread of a price however wrong may be more than can be kept.
+    quote.spread_bps = pricing.spread_bps(quote.all_in_price, mid=reference.mid, side=quote.rfq.side)
 
 
 def _reject(quote: Quote, refusal: DeskError, *, now: datetime) -> DeskError:

@@ -108,6 +108,14 @@ def test_quotes_keep_within_the_band(market: Market, price: str, *, is_fine: int
     assert rejected.reference["mid"] == "0.92"
 
 
+def test_a_price_however_wrong_is_refused_and_on_record(market: Market) -> None:
+    with pytest.raises(PriceBand):
+        factories.quote(factories.rfq(market, amount="100000000"), market.leo, "86758000")
+
+    rejected = Quote.objects.get()
+    assert (rejected.refusal, rejected.spread_bps) == ("price_band", None)
+
+
 def test_quotes_and_fills_keep_what_they_were_judged_by(market: Market) -> None:
     quote = factories.quote(factories.rfq(market), market.leo, "0.92")
     fill = factories.accept(quote, market.tara)
