@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from django.db import connection
 
-from rfq import operations
+from rfq import cards, operations
 from rfq.errors import DailyLimit, QuoteExpired, QuoteGone, RfqOver
 from rfq.models import Fill, Quote, Rfq
 from settlement import operations as settlement_operations
@@ -85,6 +85,7 @@ def test_quote_that_expires_while_the_accept_waits_is_refused(market: Market, he
     with pytest.raises(QuoteExpired) as refusal:
         waiting.result()
     assert refusal.value.code == "quote_expired"
+    assert refusal.value.sentence.startswith("This quote has expired. Nothing was traded.")
     assert not Fill.objects.exists()
     assert not Settlement.objects.exists()
     assert not Entry.objects.filter(layer="H").exists()
@@ -115,6 +116,8 @@ def test_accept_against_pull_has_one_winner(market: Market) -> None:
         quote.refresh_from_db()
         assert isinstance(accepted, Fill) != isinstance(pulled, Quote), (accepted, pulled)
         assert isinstance(accepted, Fill | QuoteGone)
+        if isinstance(accepted, QuoteGone):
+            assert accepted.sentence.startswith("This quote is no longer there. Nothing was traded.")
         assert quote.status == ("traded" if isinstance(accepted, Fill) else "pulled")
 
 
@@ -129,6 +132,8 @@ def test_accept_against_cancel_has_one_winner(market: Market) -> None:
         rfq.refresh_from_db()
         assert isinstance(accepted, Fill) != isinstance(cancelled, Rfq), (accepted, cancelled)
         assert isinstance(accepted, Fill | RfqOver)
+        if isinstance(accepted, RfqOver):
+            assert accepted.sentence == f"{rfq.ref} is over. Ask for a new price."
         assert rfq.status == ("filled" if isinstance(accepted, Fill) else "cancelled")
 
 
@@ -145,6 +150,27 @@ def test_accept_against_replacement_trades_what_was_accepted(market: Market) -> 
             assert accepted.lp_price == Decimal("0.92")
 
 
+def test_equal_best_prices_at_once_the_earlier_is_the_best_and_the_other_is_tied(market: Market) -> None:
+    for _ in range(3):
+        rfq = factories.rfq(market)
+        offers = [partial(factories.quote, rfq, dealer, "0.92") for dealer in (market.leo, market.mina)]
+        assert codes(at_once(offers)) == ["Quote", "Quote"]
+        first, second = Quote.objects.filter(rfq=rfq).order_by("pk")
+        assert cards.best_of(rfq, [second, first], clock.now()) == first
+
+        outcomes = at_once(
+            [accepting(first, market.tara, f"a-{rfq.ref}"), accepting(first, market.tara, f"b-{rfq.ref}")]
+        )
+
+        assert codes(outcomes) == ["Fill", "already_filled"]
+        refusal = next(outcome for outcome in outcomes if isinstance(outcome, DeskError))
+        assert refusal.sentence == f"{rfq.ref} was already traded. Nothing was traded twice."
+        assert list(Quote.objects.filter(rfq=rfq).order_by("pk").values_list("status", "outcome")) == [
+            ("traded", "traded"),
+            ("done_away", "tied"),
+        ]
+
+
 # --- limits and balances under pressure ------------------------------------------------------
 
 
@@ -155,7 +181,9 @@ def test_two_rfqs_that_together_break_the_daily_limit_trade_once(market: Market)
     outcomes = at_once([accepting(quote, market.tara, quote.ref) for quote in quotes])
 
     assert codes(outcomes) == ["Fill", "daily_limit"]
-    assert isinstance(next(outcome for outcome in outcomes if not isinstance(outcome, Fill)), DailyLimit)
+    refusal = next(outcome for outcome in outcomes if not isinstance(outcome, Fill))
+    assert isinstance(refusal, DailyLimit)
+    assert refusal.sentence.startswith("This would exceed your limit of 20000")
 
 
 def test_one_balance_covers_only_so_many_accepts(db: None) -> None:
