@@ -169,10 +169,12 @@ def evidence(market: Market, paying: Settlement) -> None:
     SimulatedTransaction.objects.create(
         tx_hash="0x1", sender="me", nonce=1, to_address="you", amount_minor=1, accepted_at=now
     )
+    factories.noted(factories.dispute(paying.fill, by=market.tara), market.tara)
+    assert [table for table in EVIDENCE if not sql(f"select exists (select from {table})")] == []  # noqa: S608
 
 
 def test_all_evidence_is_probed() -> None:
-    assert len(EVIDENCE) == 11
+    assert len(EVIDENCE) == 13
     assert {Fill._meta.db_table, AuditEvent._meta.db_table, AuditSeal._meta.db_table} < set(EVIDENCE)
 
 
