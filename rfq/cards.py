@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from django.utils.translation import gettext as _
 
-from rfq import queries
+from rfq import queries, shown
 from rfq.models import Fill, Quote, Rfq
 from rfq.models.trading import Side
 from settlement.models import Settlement
@@ -84,9 +84,7 @@ def face(*, user: User, ref: str, focus: str, now: datetime) -> Face:
 
 def best_of(rfq: Rfq, quotes: Sequence[Quote], now: datetime) -> Quote | None:
     """Find the quote that is best for the client now; ties go to the earlier one."""
-    sign = 1 if rfq.side == Side.BUY else -1
-    live = [quote for quote in quotes if quote.status == Quote.Status.ACTIVE and quote.valid_until > now]
-    return min(live, key=lambda quote: (sign * quote.all_in_price, quote.pk), default=None)
+    return next(iter(shown.ranked(rfq, quotes, now=now)), None)
 
 
 def asked_for(rfq: Rfq, voice: Voice) -> str:
@@ -173,7 +171,8 @@ def _trade(fill: Fill, voice: Voice) -> dict[str, object]:
 def _lp_face(found: queries.Detail, voice: Voice) -> Face:
     rfq = found.rfq
     own = [quote for quote in found.quotes if quote.lp_id == voice.user.counterparty_id]
-    last = own[-1] if own else None
+    entered = next((quote for quote in own if quote.status == Quote.Status.ENTERED), None)
+    last = entered or shown.latest(own)
     context: dict[str, object] = {
         "ref": rfq.ref,  # as it has to be written in the answer
         "shown_ref": voice.ref(rfq.ref),
@@ -192,8 +191,8 @@ def _lp_face(found: queries.Detail, voice: Voice) -> Face:
     if rfq.status in ENDED:
         return Face(message("telegram/lp_ended.html", context), is_final=True)
     context["expires"] = voice.clock(rfq.expires_at)
-    if last and last.status == Quote.Status.ENTERED:
-        return _entered_face(last, context, voice)
+    if entered:
+        return _entered_face(entered, context, voice)
     live = best_of(rfq, own, voice.now)
     context["quoted"] = live is not None
     context["was_quoted"] = last is not None
@@ -212,18 +211,7 @@ def _entered_face(quote: Quote, context: dict[str, object], voice: Voice) -> Fac
 
 def outcome_of(found: queries.Detail, own: Quote | None) -> str:
     """What an LP learns at the end, of itself alone: traded, tied, cover, away, or closed without a quote."""
-    if own is None or found.fill is None:
-        return "closed"
-    if own.status == Quote.Status.TRADED:
-        return "traded"
-    if own.status != Quote.Status.DONE_AWAY:
-        return "closed"
-    if own.price == found.fill.lp_price:
-        return "tied"
-    sign = 1 if found.rfq.side == Side.BUY else -1
-    beaten = [quote for quote in found.quotes if quote.status == Quote.Status.DONE_AWAY]
-    cover = min(beaten, key=lambda quote: (sign * quote.price, quote.pk))
-    return "cover" if cover.pk == own.pk else "away"
+    return own.outcome if own and found.fill and own.outcome else "closed"
 
 
 # --- messages of their own ------------------------------------------------------------------

@@ -80,8 +80,3 @@ def spread_bps(price: Decimal, *, mid: Decimal, side: str) -> Decimal:
 def distance_bps(price: Decimal, other: Decimal) -> Decimal:
     """How far the other price is from the price, in basis points, whichever is the higher."""
     return round_half_even(abs(other - price) / price * BPS, BPS_STEP)
-
-
-def is_better(one: Decimal, other: Decimal, *, side: str) -> bool:
-    """Whether the first all-in price is strictly better for the client."""
-    return one < other if side == Side.BUY else one > other

@@ -10,11 +10,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from rfq.models import Fill, Pair, Quote, Rfq
+from rfq.models import Fill, Outcome, Pair, Quote, Rfq
 from rfq.models.trading import Side
 from trading.lib.money import USDT
 
 BALANCE = "balance"
+COUNTING = frozenset({Quote.Status.ACTIVE, Quote.Status.TRADED})
+NEAR = frozenset({Outcome.TIED, Outcome.COVER})
 
 type Shown = dict[str, Any]
 
@@ -109,10 +111,15 @@ def lp_quote(quote: Quote, pair: Pair, *, now: datetime) -> Shown:
 
 
 def latest(quotes: Iterable[Quote]) -> Quote | None:
-    """Which of an LP's own quotes on one RFQ counts, of these in their order: the firm one, else the last it made."""
+    """
+    Which of an LP's own quotes on one RFQ counts, of these in their order.
+
+    The firm or traded one, or the one that came close; else the last it made. One that was refused, or never
+    confirmed, says nothing of how a firm one beside it ended.
+    """
     made = [quote for quote in quotes if quote.status != Quote.Status.REJECTED]
-    firm = [quote for quote in made if quote.status == Quote.Status.ACTIVE]
-    return next(iter(reversed(firm or made)), None)
+    counting = [quote for quote in made if quote.status in COUNTING or quote.outcome in NEAR]
+    return next(iter(reversed(counting or made)), None)
 
 
 def lp_fill(fill: Fill) -> Shown:

@@ -66,6 +66,21 @@ def test_quote_taken_down_by_phone_is_confirmed_in_the_lps_chat(scene: Scene) ->
     assert buttons(scene.card(LEO)) == ["Pull my quote"]
 
 
+def test_what_was_refused_or_never_confirmed_does_not_hide_how_the_firm_quote_ended(scene: Scene) -> None:
+    ref = quoted(scene)
+    offer = operations.Offer(ref, Decimal("0.9190"), "phone", 60)
+    ops = factories.user("ops")
+    operations.enter_quote(offer=offer, dealer=scene.market.leo, actor=ops, now=clock.now())
+    scene.work()
+    assert buttons(scene.card(LEO)) == ["Confirm 0.9190", "Pull my quote"]
+    scene.say(LEO, f"/quote {ref} 9.9")  # far from the market: refused, and on record
+
+    scene.press(TARA, scene.card(TARA), "Accept")
+    scene.press(TARA, scene.card(TARA), "Confirm")
+
+    assert "You traded. Price 0.9213" in scene.card(LEO)["text"]
+
+
 def test_accept_shows_full_terms_and_back_returns(scene: Scene) -> None:
     quoted(scene)
     scene.press(TARA, scene.card(TARA), "Accept")

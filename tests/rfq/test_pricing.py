@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from rfq.pricing import Deal, Wanted, all_in, deal, is_better
+from rfq.pricing import Deal, Wanted, all_in, deal
 from trading.lib.money import USDT, Unit
 
 EUR, AED, JPY = Unit("EUR", 2), Unit("AED", 2), Unit("JPY", 0)
@@ -77,15 +77,6 @@ def test_rounding_is_exact_however_many_digits_there_are() -> None:
     assert made
     assert made.quote_amount == 100_000_000_010_001  # 100000000010000.0000010000000001, up
     assert made.lp_quote_amount == 100_000_000_010_000
-
-
-def test_better_is_lower_for_a_buyer_and_higher_for_a_seller() -> None:
-    low, high = Decimal("0.91"), Decimal("0.92")
-
-    assert is_better(low, high, side="buy")
-    assert is_better(high, low, side="sell")
-    assert not is_better(low, low, side="buy")
-    assert not is_better(low, low, side="sell")
 
 
 # --- what always holds -----------------------------------------------------------------------
