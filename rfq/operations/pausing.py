@@ -113,7 +113,7 @@ def pause_lp(*, lp_ref: str, actor: User | None, reason: str, now: datetime) -> 
         raise AlreadyPaused(what=lp.name)
     terms.paused_at, terms.paused_by, terms.pause_reason = now, actor, reason
     terms.save(update_fields=["paused_at", "paused_by", "pause_reason"])
-    pulled = pull_all(lp, reason="lp_paused", actor=actor, now=now)
+    pulled = pull_all(lp, reason="lp_paused", actor=actor, capability=capability, now=now)
     change = audit.Change(after={"paused": True, "quotes_pulled": pulled}, reason=reason, capability=capability)
     audit.record("lp.paused", actor=actor, subject=lp, at=now, change=change)
     return terms

@@ -92,6 +92,7 @@ def _lapse(heartbeat: Heartbeat, *, now: datetime) -> None:
 def _end(heartbeat: Heartbeat, reason: str, *, actor: User | None, now: datetime) -> None:
     heartbeat.due_at = None
     heartbeat.save(update_fields=["due_at"])
-    pulled = pull_all(heartbeat.lp, reason=reason, actor=actor, now=now)
-    change = audit.Change(after={"quotes_pulled": pulled}, capability="rfq.quote" if actor else "")
+    capability = "rfq.quote" if actor else ""
+    pulled = pull_all(heartbeat.lp, reason=reason, actor=actor, capability=capability, now=now)
+    change = audit.Change(after={"quotes_pulled": pulled}, capability=capability)
     audit.record(f"lp.{reason}", actor=actor, subject=heartbeat.lp, at=now, change=change)

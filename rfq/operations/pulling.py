@@ -27,26 +27,31 @@ def pull_quote(*, rfq_ref: str, actor: User, now: datetime) -> Quote:
         raise NoSuchQuote
     for quote in live:
         quote.rfq = rfq
-        _pull(quote, {"rfq": rfq.ref}, actor=actor, now=now)
+        _pull(quote, {"rfq": rfq.ref}, actor=actor, capability="rfq.quote", now=now)
     reopen_if_unquoted(rfq, now=now)
     return live[-1]
 
 
-def pull_all(lp: Counterparty, *, reason: str, actor: User | None, now: datetime) -> int:
-    """Take every live quote of an LP back; the answer is how many. Assumes a transaction; locks the RFQs."""
+def pull_all(lp: Counterparty, *, reason: str, actor: User | None, capability: str, now: datetime) -> int:
+    """
+    Take every live quote of an LP back; the answer is how many. Assumes a transaction; locks the RFQs.
+
+    :param capability: by which the actor does it; none for what the desk does by itself.
+    """
     quoted = Quote.objects.filter(lp=lp, status__in=Quote.LIVE).values("rfq")
     pulled = 0
     for rfq in Rfq.objects.filter(pk__in=quoted).order_by("pk").select_for_update():
         for quote in Quote.objects.filter(rfq=rfq, lp=lp, status__in=Quote.LIVE).order_by("pk"):
-            _pull(quote, {"rfq": rfq.ref, "because": reason}, actor=actor, now=now)
+            facts = {"rfq": rfq.ref, "because": reason}
+            _pull(quote, facts, actor=actor, capability=capability, now=now)
             pulled += 1
         reopen_if_unquoted(rfq, now=now)
     return pulled
 
 
-def _pull(quote: Quote, facts: Mapping[str, object], *, actor: User | None, now: datetime) -> None:
+def _pull(quote: Quote, facts: Mapping[str, object], *, actor: User | None, capability: str, now: datetime) -> None:
     quote.move(Quote.Status.PULLED, at=now)
-    change = audit.Change(after={**facts, "status": quote.status}, capability="rfq.quote" if actor else "")
+    change = audit.Change(after={**facts, "status": quote.status}, capability=capability)
     audit.record("quote.pulled", actor=actor, subject=quote, at=now, change=change)
 
 
