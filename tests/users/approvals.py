@@ -9,7 +9,8 @@ from tests.factories import REASON
 from tests.probes import sql
 from trading.lib import clock
 from users import operations
-from users.models import ApprovalDecision, ApprovalPolicy, ApprovalRequest, Person, StepUp, User
+from users.models import ApprovalDecision, ApprovalPolicy, ApprovalRequest, AuditEvent, Person, StepUp, User
+from users.operations import Proposal
 
 INSERT_LOGIN = """
 insert into users_user (password, is_superuser, ref, username, kind, status, language, time_zone, created_at,
@@ -147,3 +148,27 @@ def execute_by_hand(request: ApprovalRequest, by: User) -> None:
 def demote(user: User) -> None:
     """Take the approver's role away."""
     revoke(user, "approver")
+
+
+def proposing(cast: Desk, *, by: User | None = None, **changes: Any) -> ApprovalRequest:
+    """A proposal to let the newcomer in, or what the changes make of it."""
+    values: dict[str, Any] = {
+        "act": "user.approve",
+        "subject_ref": cast.newcomer.ref,
+        "reason": REASON,
+        "key": factories.unique("key"),
+        "payload": {"roles": ["ops"]},
+        "nominee": cast.approver,
+    }
+    proposal = Proposal(**(values | changes))
+    return operations.propose(proposal=proposal, actor=by or cast.proposer, now=clock.now())
+
+
+def event(name: str, ref: str) -> AuditEvent:
+    """The one event of that name about it."""
+    return AuditEvent.objects.select_related("actor", "secondary_approver").get(name=name, subject_ref=ref)
+
+
+def again(request: ApprovalRequest) -> ApprovalRequest:
+    """The request as it stands now."""
+    return ApprovalRequest.objects.select_related("closed_by").get(pk=request.pk)

@@ -11,16 +11,16 @@ from tests.factories import REASON, propose
 from tests.users.approvals import (
     Desk,
     desk,
+    event,
+    proposing,
     revoke,
     second_account,
     suspend,
 )
-from trading.lib import clock
 from trading.lib.errors import DeskError, NotFound
-from users import errors, operations
+from users import errors
 from users.acts import UnknownAct
 from users.models import ApprovalRequest, AuditEvent, User
-from users.operations import Proposal
 from users.own_acts.base import BadPayload, WrongState
 from users.policies import MeaninglessReason
 
@@ -33,23 +33,6 @@ def cast(db: None) -> Desk:
 @pytest.fixture
 def request_(cast: Desk) -> ApprovalRequest:
     return propose("user.approve", cast.newcomer.ref, roles=["ops"])
-
-
-def proposing(cast: Desk, *, by: User | None = None, **changes: Any) -> ApprovalRequest:
-    values: dict[str, Any] = {
-        "act": "user.approve",
-        "subject_ref": cast.newcomer.ref,
-        "reason": REASON,
-        "key": factories.unique("key"),
-        "payload": {"roles": ["ops"]},
-        "nominee": cast.approver,
-    }
-    proposal = Proposal(**(values | changes))
-    return operations.propose(proposal=proposal, actor=by or cast.proposer, now=clock.now())
-
-
-def event(name: str, ref: str) -> AuditEvent:
-    return AuditEvent.objects.select_related("actor", "secondary_approver").get(name=name, subject_ref=ref)
 
 
 def test_proposal_waits_and_changes_nothing(cast: Desk) -> None:

@@ -10,11 +10,14 @@ from tests import factories
 from tests.factories import REASON, decide, propose
 from tests.users.approvals import (
     Desk,
+    again,
     age_proof,
     change_policy,
     demote,
     desk,
+    event,
     proof_of,
+    proposing,
     revoke,
     run_out,
     second_account,
@@ -22,8 +25,7 @@ from tests.users.approvals import (
 )
 from trading.lib import clock
 from users import errors, operations
-from users.models import ApprovalDecision, ApprovalRequest, AuditEvent, RoleGrant, User
-from users.operations import Proposal
+from users.models import ApprovalDecision, ApprovalRequest, RoleGrant, User
 from users.policies import MeaninglessReason
 
 
@@ -35,27 +37,6 @@ def cast(db: None) -> Desk:
 @pytest.fixture
 def request_(cast: Desk) -> ApprovalRequest:
     return propose("user.approve", cast.newcomer.ref, roles=["ops"])
-
-
-def proposing(cast: Desk, *, by: User | None = None, **changes: Any) -> ApprovalRequest:
-    values: dict[str, Any] = {
-        "act": "user.approve",
-        "subject_ref": cast.newcomer.ref,
-        "reason": REASON,
-        "key": factories.unique("key"),
-        "payload": {"roles": ["ops"]},
-        "nominee": cast.approver,
-    }
-    proposal = Proposal(**(values | changes))
-    return operations.propose(proposal=proposal, actor=by or cast.proposer, now=clock.now())
-
-
-def event(name: str, ref: str) -> AuditEvent:
-    return AuditEvent.objects.select_related("actor", "secondary_approver").get(name=name, subject_ref=ref)
-
-
-def again(request: ApprovalRequest) -> ApprovalRequest:
-    return ApprovalRequest.objects.select_related("closed_by").get(pk=request.pk)
 
 
 def test_approval_executes_at_once_and_says_who(cast: Desk, request_: ApprovalRequest) -> None:

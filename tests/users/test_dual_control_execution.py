@@ -13,9 +13,12 @@ from tests.factories import REASON, decide, propose
 from tests.users.acts import Probe, register
 from tests.users.approvals import (
     Desk,
+    again,
     change_policy,
     demote,
     desk,
+    event,
+    proposing,
     revoke,
     run_out,
     suspend,
@@ -24,7 +27,6 @@ from trading.lib import clock
 from users import errors, operations
 from users.capabilities import MissingCapability
 from users.models import ApprovalRequest, AuditEvent, RoleGrant, User
-from users.operations import Proposal
 from users.own_acts.base import WrongState
 from users.policies import MeaninglessReason
 
@@ -42,27 +44,6 @@ def request_(cast: Desk) -> ApprovalRequest:
 @pytest.fixture
 def probe(cast: Desk, monkeypatch: pytest.MonkeyPatch) -> Probe:
     return register(monkeypatch)
-
-
-def proposing(cast: Desk, *, by: User | None = None, **changes: Any) -> ApprovalRequest:
-    values: dict[str, Any] = {
-        "act": "user.approve",
-        "subject_ref": cast.newcomer.ref,
-        "reason": REASON,
-        "key": factories.unique("key"),
-        "payload": {"roles": ["ops"]},
-        "nominee": cast.approver,
-    }
-    proposal = Proposal(**(values | changes))
-    return operations.propose(proposal=proposal, actor=by or cast.proposer, now=clock.now())
-
-
-def event(name: str, ref: str) -> AuditEvent:
-    return AuditEvent.objects.select_related("actor", "secondary_approver").get(name=name, subject_ref=ref)
-
-
-def again(request: ApprovalRequest) -> ApprovalRequest:
-    return ApprovalRequest.objects.select_related("closed_by").get(pk=request.pk)
 
 
 # --- withdrawing, expiring -------------------------------------------------------------------
