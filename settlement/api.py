@@ -20,6 +20,11 @@ OWN = "settlement.own"
 Side = Literal["buy", "sell"]
 
 
+Reversed = Annotated[
+    datetime | None, Field(description="When two people of the desk took the trade back, if they did.")
+]
+
+
 class PaymentOut(Schema):
     """A payment on chain, and its transaction."""
 
@@ -42,11 +47,12 @@ class ClientSettlement(Schema):
     status: str
     created_at: datetime
     settled_at: datetime | None
+    reversed_at: Reversed
     payment: PaymentOut | None
 
 
 class LpSettlement(Schema):
-    """A trade's delivery from the LP's side: open, settled or cancelled."""
+    """A trade's delivery from the LP's side: open, settled, cancelled or reversed."""
 
     party: Literal["lp"] = "lp"
     ref: str
@@ -56,9 +62,10 @@ class LpSettlement(Schema):
     base_amount: str
     asset: str
     quote_amount: str
-    status: Literal["open", "settled", "cancelled"]
+    status: Literal["open", "settled", "cancelled", "reversed"]
     created_at: datetime
     settled_at: datetime | None
+    reversed_at: Reversed
 
 
 SettlementOut = Annotated[ClientSettlement | LpSettlement, Field(discriminator="party")]
@@ -83,6 +90,7 @@ OF_CLIENT: dict[str, Any] = {
     "status": "settled",
     "created_at": "2026-11-26T09:41:12.480Z",
     "settled_at": "2026-11-26T09:41:19.204Z",
+    "reversed_at": None,
     "payment": {"chain": "tron", "status": "final", "tx_hash": "c1f6…"},
 }
 OF_LP: dict[str, Any] = {
@@ -97,6 +105,7 @@ OF_LP: dict[str, Any] = {
     "status": "settled",
     "created_at": "2026-11-26T09:41:12.480Z",
     "settled_at": "2026-11-26T09:41:19.204Z",
+    "reversed_at": None,
 }
 
 

@@ -11,7 +11,7 @@ class SettlementConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the acts on money, and what the verification of the evidence looks at."""
-        from settlement import acts, verification  # noqa: PLC0415 - models must be loaded first
+        from settlement import own_acts, verification  # noqa: PLC0415 - models must be loaded first
 
-        acts.register()
+        own_acts.register()
         verification.register()

@@ -58,12 +58,13 @@ class Leg:
 
 @dataclass(frozen=True, slots=True)
 class Posting:
-    """One journal to be posted. `key` makes it happen once."""
+    """One journal to be posted. `key` makes it happen once; `reverses` is the id of the journal it takes back."""
 
     key: str
     kind: str
     subject: str
     legs: tuple[Leg, ...]
+    reverses: int | None = None
 
     @property
     def input_hash(self) -> str:
@@ -88,19 +89,21 @@ def post(*postings: Posting) -> bool:
             "kind": posting.kind,
             "subject": posting.subject,
             "input_hash": posting.input_hash,
+            "reverses": posting.reverses,
             "entries": [
                 {"account": leg.account, "layer": leg.layer, "amount": leg.minor} for leg in posting.legs if leg.minor
             ],
         }
         for posting in postings
     ]
-    with _refusals(), connection.cursor() as cursor:
+    with refusals(), connection.cursor() as cursor:
         cursor.execute("select is_covered from settlement_post(%s::jsonb)", [json.dumps(journals)])
         return all(is_covered for (is_covered,) in cursor.fetchall())
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
+    """Turn the database's refusals into the desk's."""
     try:
         yield
     except Error as error:

@@ -49,6 +49,12 @@ def client_release(settlement: Settlement) -> tuple[Leg, ...]:
     return ledger.hold(account, unit, -minor)
 
 
+def given(settlement: Settlement) -> tuple[str, int]:
+    """The account that gives, and how many minor units."""
+    account, _unit, minor = _given(settlement)
+    return account, minor
+
+
 def _given(settlement: Settlement) -> tuple[str, Unit, int]:
     sides = _sides(settlement)
     if sides.sign > 0:
@@ -70,18 +76,24 @@ def lp_accrual(settlement: Settlement) -> tuple[Leg, ...]:
     )
 
 
-def delivery(settlement: Settlement, usdt_account: str) -> tuple[Leg, ...]:
+def lp_accrual_undone(settlement: Settlement) -> tuple[Leg, ...]:
+    """Undo `lp_accrual`."""
+    return tuple(Leg(leg.account, leg.layer, -leg.minor) for leg in lp_accrual(settlement))
+
+
+def delivery(settlement: Settlement, usdt_account: str, *, fiat_account: str = "") -> tuple[Leg, ...]:
     """
     The client's side of the trade: two same-asset pairs through `fx`, mark-up and rounding as legs of their own.
 
     :param usdt_account: where the client's USDT comes from or goes to: the paying wallet's account,
         or the client's own.
+    :param fiat_account: the same of its fiat; the client's own when it is not said.
     """
     sides = _sides(settlement)
     sign, fiat = sides.sign, sides.fiat
     spread = sign * (sides.quote - sides.lp_quote)
     return (
-        Leg(ledger.of(settlement.client, fiat), POSTED, sign * sides.quote),
+        Leg(fiat_account or ledger.of(settlement.client, fiat), POSTED, sign * sides.quote),
         Leg(ledger.desk("fx", fiat), POSTED, -sign * sides.lp_quote),
         Leg(ledger.desk("revenue", fiat), POSTED, -sides.markup),
         Leg(ledger.desk("rounding", fiat), POSTED, sides.markup - spread),
@@ -90,11 +102,6 @@ def delivery(settlement: Settlement, usdt_account: str) -> tuple[Leg, ...]:
     )
 
 
-def wallet_hold(settlement: Settlement, account: str) -> tuple[Leg, ...]:
-    """Reserve the USDT in the wallet that will pay it."""
-    return ledger.hold_hot(account, USDT, _sides(settlement).base)
-
-
 def wallet_release(settlement: Settlement, account: str) -> tuple[Leg, ...]:
-    """Undo `wallet_hold`."""
+    """Let go the USDT that was reserved in the wallet that paid it."""
     return ledger.hold_hot(account, USDT, -_sides(settlement).base)

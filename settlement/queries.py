@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, Prefetch, Q, QuerySet, Sum
-from waffle.models import Switch
 
 from settlement import autosettle
 from settlement.models import (
@@ -25,7 +25,8 @@ from users.models import Counterparty, User
 from users.queries.scopes import within
 
 PAGE_SIZE = 50
-WARN_AFTER, LATE_AFTER = timedelta(minutes=5), timedelta(minutes=15)
+WARN_AFTER = timedelta(minutes=5)
+LATE = "late"
 
 _Status = Settlement.Status
 OPEN_STATES = (
@@ -49,6 +50,8 @@ STATE_FILTERS: dict[str, Sequence[str]] = {
     "stuck": STUCK,
     "settled": (_Status.SETTLED, _Status.SETTLED_MANUALLY),
     "cancelled": (_Status.CANCELLED,),
+    "reversed": (_Status.REVERSED,),
+    LATE: OPEN_STATES,  # of them, those past their deadline
 }
 
 
@@ -158,6 +161,8 @@ def open_count(*, reader: User) -> int:
 def page(criteria: Criteria, *, reader: User, now: datetime) -> Page:
     """Read one page of settlements of the clients the reader serves. Two queries, whatever the number of rows."""
     found = _found(criteria).filter(within(reader, "client")).order_by("-pk")
+    if criteria.state == LATE:
+        found = found.filter(due_at__lt=now)
     if criteria.before:
         found = found.filter(pk__lt=Settlement.objects.filter(ref=criteria.before).values("pk"))
     settlements = list(found[: PAGE_SIZE + 1])
@@ -172,7 +177,8 @@ def detail(ref: str, *, reader: User) -> Detail:
 
     :raises NotFound: there is none of that ref, or not for this reader.
     """
-    settlement = _with_parties().filter(within(reader, "client"), ref=ref).first()
+    found = _with_parties().select_related("reversal__request__requested_by")
+    settlement = found.filter(within(reader, "client"), ref=ref).first()
     if settlement is None:
         raise NotFound(ref=ref)
     attempts = Prefetch("attempts", TransferAttempt.objects.order_by("number"))
@@ -197,8 +203,8 @@ def wallets() -> list[WalletRow]:
 
 
 def flag() -> Flag:
-    """Read the flag for looking at; what moves money asks `autosettle.is_enabled`. One query."""
-    is_on = Switch.objects.filter(name=autosettle.FLAG, active=True).exists()
+    """Read the flag for looking at; what moves money asks `autosettle.read`. One query."""
+    is_on = autosettle.is_set(autosettle.FLAG)
     return Flag(autosettle.FLAG, is_on, settings.AUTO_SETTLEMENT_ALLOWED)
 
 
@@ -210,16 +216,21 @@ def find(text: str, *, reader: User) -> str:
 
 def of_client(client: Counterparty) -> QuerySet[Settlement]:
     """The client's settlements with what was paid for them on chain. Three queries."""
+    found = Settlement.objects.filter(client=client).select_related("quote_asset", "destination", "reversal")
+    return found.prefetch_related(paid_on_chain())
+
+
+def paid_on_chain() -> "Prefetch[Any]":
+    """`payments` of settlements or withdrawals, each with its `tried` attempts that left, the latest first."""
     tried = TransferAttempt.objects.exclude(status=TransferAttempt.Status.SIGNED).order_by("-number")
     transfers = Transfer.objects.select_related("wallet").order_by("generation")
     transfers = transfers.prefetch_related(Prefetch("attempts", tried, to_attr="tried"))
-    found = Settlement.objects.filter(client=client).select_related("quote_asset", "destination")
-    return found.prefetch_related(Prefetch("transfers", transfers, to_attr="payments"))
+    return Prefetch("transfers", transfers, to_attr="payments")
 
 
 def of_lp(lp: Counterparty) -> QuerySet[Settlement]:
     """The LP's settlements. One query."""
-    return Settlement.objects.filter(lp=lp).select_related("quote_asset")
+    return Settlement.objects.filter(lp=lp).select_related("quote_asset", "reversal")
 
 
 def _found(criteria: Criteria) -> QuerySet[Settlement]:
@@ -249,8 +260,18 @@ def _row(settlement: Settlement, now: datetime) -> Row:
     waited = now - settlement.created_at
     urgency = ""
     if settlement.status in OPEN_STATES and waited > WARN_AFTER:
-        urgency = "late" if waited > LATE_AFTER else "warn"
+        urgency = "late" if is_late(settlement, now=now) else "warn"
     return Row(settlement, payments[-1] if payments else None, urgency)
+
+
+def is_late(settlement: Settlement, *, now: datetime) -> bool:
+    """Whether it is past its deadline and not over."""
+    return settlement.status in OPEN_STATES and settlement.due_at is not None and settlement.due_at < now
+
+
+def late(*, now: datetime) -> QuerySet[Settlement]:
+    """Settlements past their deadline that are not over."""
+    return Settlement.objects.filter(status__in=OPEN_STATES, due_at__lt=now)
 
 
 def _wallet_row(wallet: Wallet) -> WalletRow:

@@ -2,26 +2,36 @@
 What programs of each party are shown of a settlement: the one place that decides it. Pure.
 
 The client sees its delivery step by step. An LP sees its own side: amounts at its own price, and whether the trade is
-open, settled or cancelled; what holds up the client's delivery (funds, address, the flag) is not its business.
+open, settled, cancelled or reversed; what holds up the delivery (funds, address, the flag) is not its business.
 """
 
+from datetime import datetime
 from typing import Any
 
-from settlement.models import Settlement
+from settlement.models import LpPayment, Settlement, Withdrawal
 from trading.lib.money import USDT
 
-OPEN, SETTLED, CANCELLED = "open", "settled", "cancelled"
+OPEN, SETTLED, CANCELLED, REVERSED = "open", "settled", "cancelled", "reversed"
 BALANCE = "balance"
 Status = Settlement.Status
+OVER_FOR_LP: dict[str, str] = {
+    Status.SETTLED: SETTLED,
+    Status.SETTLED_MANUALLY: SETTLED,
+    Status.CANCELLED: CANCELLED,
+    Status.REVERSED: REVERSED,
+}
 
 type Shown = dict[str, Any]
 
 
 def state_for_lp(status: str) -> str:
     """What an LP may know of where a settlement stands."""
-    if status in {Status.SETTLED, Status.SETTLED_MANUALLY}:
-        return SETTLED
-    return CANCELLED if status == Status.CANCELLED else OPEN
+    return OVER_FOR_LP.get(status, OPEN)
+
+
+def reversed_at(settlement: Settlement) -> datetime | None:
+    """When the trade was taken back; nothing while it stands. Needs its reversal loaded."""
+    return settlement.reversal.reversed_at if settlement.status == Status.REVERSED else None
 
 
 def client_settlement(settlement: Settlement) -> Shown:
@@ -33,9 +43,9 @@ def client_settlement(settlement: Settlement) -> Shown:
     }
 
 
-def payment(settlement: Settlement) -> Shown | None:
+def payment(owner: Settlement | Withdrawal) -> Shown | None:
     """The latest payment on chain, if there is one. Needs `payments` with their wallets and `tried` attempts loaded."""
-    transfers = settlement.payments  # type: ignore[attr-defined]
+    transfers = owner.payments  # type: ignore[union-attr]
     if not transfers:
         return None
     latest = transfers[-1]
@@ -56,6 +66,24 @@ def lp_settlement(settlement: Settlement) -> Shown:
     }
 
 
+def lp_payment(payment: LpPayment) -> Shown:
+    """A payment between the desk and the LP. Needs asset, account, address and wallet loaded."""
+    places = payment.asset.scale
+    way = payment.account or payment.address
+    return {
+        "ref": payment.ref,
+        "direction": "to_lp" if payment.is_out else "to_desk",
+        "asset": payment.asset_id,
+        "amount": f"{payment.amount:.{places}f}",
+        "received": None if payment.received is None else f"{payment.received:.{places}f}",
+        "way": way.ref if way else str(payment.wallet),
+        "reference": payment.reference,
+        "status": payment.status,
+        "created_at": payment.created_at,
+        "updated_at": payment.updated_at,
+    }
+
+
 def _both(settlement: Settlement) -> Shown:
     return {
         "ref": settlement.ref,
@@ -65,4 +93,5 @@ def _both(settlement: Settlement) -> Shown:
         "asset": settlement.quote_asset_id,
         "created_at": settlement.created_at,
         "settled_at": settlement.settled_at,
+        "reversed_at": reversed_at(settlement),
     }

@@ -1,66 +1,138 @@
-"""Jobs that pay: claim, call the wallet's port, record the outcome. Each may run again without harm."""
+"""Jobs that pay: look at the chain, claim, call the wallet's port, record. Each may run again without harm."""
 
 import logging
+from datetime import timedelta
 
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
-from settlement import operations
-from settlement.models import Transfer, Wallet
-from settlement.wallets import port_of
-from settlement.wallets.base import Broadcast, Payment, Receipt, Signed
+from settlement import ledger, operations, transactions
+from settlement.hands import Hand, payment_of
+from settlement.models import LpPayment, PaymentCheck, Settlement, Transfer, Wallet, Withdrawal
+from settlement.operations.tracking import HALT_SECONDS, SEND_WITHIN, Permission
+from settlement.reconciliation import rounds
+from settlement.rounds import book_gas, fill_gaps, follow_final, resume_blocked
+from settlement.wallets import NoPort, port_of
+from settlement.wallets.base import (
+    Broadcast,
+    Receipt,
+    Signed,
+    Terms,
+    Unreachable,
+)
+from settlement.watching import watch
 from trading.lib import clock
+from trading.lib.money import USDT
 
+__all__ = [
+    "book_gas",
+    "fill_gaps",
+    "follow_final",
+    "resume_blocked",
+    "rounds",
+    "watch",
+]  # the rounds are found with the other jobs
 log = logging.getLogger(__name__)
 AGAIN = RetryStrategy(max_attempts=50, wait=2, linear_wait=2)  # the last after about 40 minutes
-DIFFERS, REFUSED = "signed_bytes_differ", "node_refused"
-WRONG_PAYMENT = "chain_shows_another_payment"
-
-
-def _payment(transfer: Transfer) -> Payment:
-    return Payment(transfer.to_address, int(transfer.amount_minor), transfer.nonce)
+STUCK_AFTER = timedelta(minutes=2)
+DIFFERS, WRONG_PAYMENT = "signed_bytes_differ", "chain_shows_another_payment"
 
 
 def sign(wallet: Wallet, transfer: Transfer) -> Signed:
-    """Sign a transfer with its wallet's key."""
-    return port_of(wallet).sign(_payment(transfer))
+    """Sign a transfer with its wallet's key, on no terms: for a wallet whose chain charges nothing."""
+    return port_of(wallet).sign(payment_of(transfer), {})
 
 
 @app.task(name="settlement.pay", queue="money", retry=AGAIN)
 def pay(settlement_id: int) -> None:
     """Take an approved settlement to its signed payment, or to where it has to stop."""
-    settlement = operations.pay(settlement_id=settlement_id, signer=sign, now=clock.now())
+    rows = Settlement.objects.select_related("destination")
+    paid = rows.filter(pk=settlement_id, status=Settlement.Status.APPROVED, destination__isnull=False).first()
+    hand = Hand([])
+    if paid is not None and paid.destination is not None:
+        minor = ledger.minor(paid.base_amount, USDT)
+        hand = Hand([paid.destination.chain], to_address=paid.destination.address, amount_minor=minor)
+    settlement = operations.pay(
+        settlement_id=settlement_id, signer=hand.sign, hindrance=hand.hindrance, now=clock.now()
+    )
     log.info("settlement %s is %s (%s)", settlement.ref, settlement.status, settlement.reason)
 
 
 @app.task(name="settlement.broadcast", queue="money", retry=AGAIN)
 def broadcast(transfer_id: int) -> None:
-    """Send the stored bytes, after reading back from them what they pay."""
+    """Send the stored bytes if that is permitted, after reading back from them what they pay."""
+    asked_at = clock.now()
+    permission = operations.permit_broadcast(transfer_id=transfer_id, now=asked_at)
     transfer = Transfer.objects.select_related("wallet").get(pk=transfer_id)
-    if transfer.status not in {Transfer.Status.SIGNED, Transfer.Status.BROADCAST}:
+    if permission != Permission.GIVEN:
+        log.info("transfer %s (%s) is not sent: %s", transfer.ref, transfer.status, permission)
         return
     raw = bytes(transfer.attempts.latest("number").raw)
-    port = port_of(transfer.wallet)
-    if port.decode(raw) != _payment(transfer):
+    try:
+        port = port_of(transfer.wallet)
+    except NoPort:
+        operations.broadcast_later(transfer_id=transfer_id, seconds=HALT_SECONDS)
+        return
+    if not _is_meant(transfer, raw):
         operations.record_mismatch(transfer_id=transfer_id, reason=DIFFERS, now=clock.now())
         return
-    answer = port.broadcast(raw)
-    if answer == Broadcast.REFUSED:
-        operations.record_mismatch(transfer_id=transfer_id, reason=REFUSED, now=clock.now())
+    if clock.now() > asked_at + SEND_WITHIN:
+        log.warning("transfer %s: the permission to send it is too old and is asked for again", transfer.ref)
+        operations.broadcast_later(transfer_id=transfer_id)
         return
-    is_taken = answer in {Broadcast.ACCEPTED, Broadcast.KNOWN}
-    operations.record_broadcast(transfer_id=transfer_id, is_taken=is_taken, answer=answer, now=clock.now())
+    answer = port.broadcast(raw)
+    if answer.outcome == Broadcast.REFUSED:
+        _refused(transfer)
+        return
+    if answer.outcome == Broadcast.EXPIRED:
+        operations.record_expired(transfer_id=transfer_id, now=clock.now())
+        return
+    is_taken = answer.outcome in {Broadcast.ACCEPTED, Broadcast.KNOWN}
+    said = ": ".join(filter(None, [answer.outcome, answer.said]))
+    log.info("transfer %s was sent: %s", transfer.ref, said)
+    operations.record_broadcast(transfer_id=transfer_id, is_taken=is_taken, answer=said, now=clock.now())
+
+
+def _is_meant(transfer: Transfer, raw: bytes) -> bool:
+    """Whether these bytes pay what the transfer says, read back from them."""
+    try:
+        return port_of(transfer.wallet).decode(raw) == payment_of(transfer)
+    except ValueError as error:
+        log.error("transfer %s: %s", transfer.ref, error)  # noqa: TRY400 - the sentence says it all
+        return False
+
+
+def _refused(transfer: Transfer) -> None:
+    """The nonce is used: by another attempt of the same payment, or by somebody else."""
+    try:
+        is_taken = _is_void(transfer)
+    except Unreachable:
+        is_taken = False  # not proven: ask again
+    if is_taken:
+        operations.record_taken_nonce(transfer_id=transfer.pk, now=clock.now())
+    else:
+        operations.follow_later(transfer=transfer, is_answered=True)
 
 
 @app.task(name="settlement.track", queue="money", retry=AGAIN)
 def track(transfer_id: int) -> None:
     """Ask the chain about every attempt of a transfer; what it shows must be what was meant."""
     transfer = Transfer.objects.select_related("wallet").get(pk=transfer_id)
-    receipt = _receipt(transfer)
-    if receipt is not None and receipt.pays != _payment(transfer):
-        operations.record_mismatch(transfer_id=transfer_id, reason=WRONG_PAYMENT, now=clock.now())
+    try:
+        receipt = _receipt(transfer)
+        dearer = _dearer(transfer) if receipt is None else None
+    except (Unreachable, NoPort) as error:
+        log.warning("transfer %s: %s", transfer.ref, error)
+        operations.follow_later(transfer=transfer)
         return
-    operations.record_receipt(transfer_id=transfer_id, receipt=receipt, now=clock.now())
+    if dearer is not None:
+        _replace(transfer, dearer)
+    elif receipt is not None and receipt.pays != payment_of(transfer):
+        reason = receipt.fault or WRONG_PAYMENT
+        operations.record_mismatch(transfer_id=transfer_id, reason=reason, now=clock.now())
+    else:
+        followed = operations.record_receipt(transfer_id=transfer_id, receipt=receipt, now=clock.now())
+        log.debug("transfer %s is %s", followed.ref, followed.status)
 
 
 def _receipt(transfer: Transfer) -> Receipt | None:
@@ -71,8 +143,149 @@ def _receipt(transfer: Transfer) -> Receipt | None:
     return None
 
 
+def _dearer(transfer: Transfer) -> Terms | None:
+    """Terms for a payment that was sent long ago and is not mined; nothing when it is not stuck."""
+    if transfer.status != Transfer.Status.BROADCAST:
+        return None
+    last = transfer.attempts.latest("number")
+    if last.out_since is None or clock.now() - last.out_since < STUCK_AFTER:
+        return None
+    return port_of(transfer.wallet).dearer(bytes(last.raw))
+
+
+def _replace(transfer: Transfer, terms: Terms) -> None:
+    def signer(wallet: Wallet, again: Transfer) -> Signed:
+        return port_of(wallet).sign(payment_of(again), terms)
+
+    last = transfer.attempts.latest("number")
+    if not _is_meant(transfer, bytes(last.raw)):
+        operations.record_mismatch(transfer_id=transfer.pk, reason=DIFFERS, now=clock.now())
+        return
+    operations.replace_attempt(transfer_id=transfer.pk, number=last.number, signer=signer, now=clock.now())
+
+
+def _is_void(transfer: Transfer) -> bool:
+    """Whether none of what was signed for it happened or can happen any more: something else has its nonce."""
+    attempts = [Signed(bytes(one.raw), one.tx_hash) for one in transfer.attempts.order_by("number")]
+    return port_of(transfer.wallet).is_void(transfer.nonce, attempts)
+
+
+def _why_not_void(transfer: Transfer) -> str:
+    """Why a signed payment may have happened, or still can; "" when it never will: it failed, or its nonce is used."""
+    if _is_void(transfer):
+        return ""
+    receipt = _receipt(transfer)
+    if receipt is None:
+        return transactions.MAY_HAPPEN
+    if receipt.pays is not None:
+        return transactions.PAID if receipt.pays == payment_of(transfer) else transactions.ANOTHER
+    if not receipt.has_failed:  # it moved something: paying again would pay twice
+        return transactions.ANOTHER
+    return "" if receipt.is_final else transactions.NOT_FINAL
+
+
+@app.task(name="settlement.sign_again", queue="money", retry=AGAIN)
+def sign_again(**of: int) -> None:
+    """
+    Sign the next generation of a payment that two people gave up.
+
+    :param of: what it pays: `settlement_id`, `withdrawal_id` or `lp_payment_id`.
+    """
+    last = Transfer.objects.filter(**of).select_related("wallet").latest("generation")
+    hand = Hand([last.wallet.chain], to_address=last.to_address, amount_minor=int(last.amount_minor))
+    paid = operations.sign_again(transfer_id=last.pk, signer=hand.sign, hindrance=hand.hindrance, now=clock.now())
+    log.info("%s is %s (%s)", paid.ref, paid.status, paid.reason)
+
+
+@app.task(name="settlement.check_payment", queue="money", retry=AGAIN)
+def check_payment(check_id: int) -> None:
+    """Ask the chain what a check is about. No node answers: tried again."""
+    owners = ("settlement__destination", "withdrawal__address", "lp_payment__address")
+    check = PaymentCheck.objects.select_related(*owners, "transfer__wallet").get(pk=check_id)
+    destination = check.owner.paid_to
+    try:
+        if check.transfer is not None:
+            operations.record_void(check_id=check_id, why_not=_why_not_void(check.transfer), now=clock.now())
+            return
+        seen = _seen(check.transaction, destination.chain if destination else "")
+    except NoPort as error:
+        log.warning("%s: payment %s: %s", check.owner_ref, check.transaction, error)
+        operations.record_unreachable(check_id=check_id, now=clock.now())
+        return
+    operations.record_payment(check_id=check_id, seen=seen, now=clock.now())
+    log.info("%s: %s was %s", check.owner_ref, check.transaction, "seen" if seen else "not seen")
+
+
+def _seen(transaction: str, chain: str) -> Receipt | None:
+    """
+    Where a chain has a transaction, as the wallet sees it that it left: each reads only what it paid itself.
+
+    :raises NoPort: nothing can ask the chain, or it has no wallet.
+    """
+    wallets = Wallet.objects.filter(chain=chain).order_by("pk")  # paused ones too: they have paid
+    if not (receipts := [port_of(wallet).receipt(transaction) for wallet in wallets]):
+        raise NoPort(chain)
+    found = [receipt for receipt in receipts if receipt is not None]
+    return next((receipt for receipt in found if receipt.pays is not None), found[0] if found else None)
+
+
+@app.task(name="settlement.fund_waiting", queue="money", retry=AGAIN)
+def fund_waiting(client_id: int) -> None:
+    """Let go on what the client's money covers by now."""
+    funded = operations.fund_waiting(client_id=client_id, now=clock.now())
+    log.info("%s settlements of client %s are covered by now", funded, client_id)
+
+
+@app.task(name="settlement.pay_out", queue="money", retry=AGAIN)
+def pay_out(withdrawal_id: int) -> None:
+    """Take an approved withdrawal on chain to its signed payment, if it can be paid now."""
+    hand = _hand_for(Withdrawal, withdrawal_id)
+    withdrawal = operations.pay_out(
+        withdrawal_id=withdrawal_id, signer=hand.sign, hindrance=hand.hindrance, now=clock.now()
+    )
+    log.info("withdrawal %s is %s (%s)", withdrawal.ref, withdrawal.status, withdrawal.reason)
+
+
+@app.task(name="settlement.pay_lp", queue="money", retry=AGAIN)
+def pay_lp(payment_id: int) -> None:
+    """Take an approved LP payment on chain to its signed payment, if it can be paid now."""
+    hand = _hand_for(LpPayment, payment_id)
+    payment = operations.pay_lp(payment_id=payment_id, signer=hand.sign, hindrance=hand.hindrance, now=clock.now())
+    log.info("LP payment %s is %s (%s)", payment.ref, payment.status, payment.reason)
+
+
+def _hand_for(kind: type[Withdrawal] | type[LpPayment], pk: int) -> Hand:
+    rows = kind._default_manager.select_related("address")
+    paid = rows.filter(pk=pk, status="approved", address__isnull=False).first()
+    if paid is None or paid.address is None:
+        return Hand([])
+    minor = ledger.minor(paid.amount, USDT)
+    return Hand([paid.address.chain], to_address=paid.address.address, amount_minor=minor)
+
+
 @app.periodic(cron="* * * * *")
-@app.task(name="settlement.resume_blocked", queue="money", lock="settlement.resume_blocked")
-def resume_blocked(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
-    """Every minute: let blocked settlements try again."""
-    operations.resume_blocked(now=clock.now())
+@app.task(name="settlement.pay_out_waiting", queue="money", lock="settlement.pay_out_waiting")
+def pay_out_waiting(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every minute: let approved withdrawals and LP payments on chain that could not be paid try again."""
+    clients, lps = operations.pay_out_waiting(now=clock.now()), operations.pay_lps_waiting(now=clock.now())
+    log.info("%s withdrawals and %s LP payments wait to be paid on chain", clients, lps)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="settlement.tell_late", queue="money", lock="settlement.tell_late")
+def tell_late(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every minute: have it told, once each, which settlements are past their deadline."""
+    log.info("%s settlements are late by now", operations.tell_late(now=clock.now()))
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="settlement.sweep_again", queue="money", lock="settlement.sweep")
+def sweep_again(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every minute: see that nothing approved is left while the gate is shut."""
+    log.info("%s settlements are taken back while the gate is shut", operations.sweep(now=clock.now()))
+
+
+@app.task(name="settlement.sweep", queue="money", retry=AGAIN)
+def sweep() -> None:
+    """Take back what was approved and not begun, because the gate is shut."""
+    log.info("%s settlements are taken back while the gate is shut", operations.sweep(now=clock.now()))

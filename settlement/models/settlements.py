@@ -1,9 +1,11 @@
 """The delivery of both sides of one trade."""
 
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -15,13 +17,17 @@ from users.models import Counterparty
 
 
 class PayoutAddress(models.Model):
-    """An address a counterparty's USDT may go to: approved, and past its cooling period."""
+    """An address a counterparty's USDT may go to: asked for, approved by two, past its cooling period, ended."""
 
     ref = models.CharField(max_length=16, unique=True, default=partial(new_ref, "ADR"))
     counterparty = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="payout_addresses")
     chain = models.CharField(max_length=16)
     address = models.CharField(max_length=64)
     label = models.CharField(max_length=64, blank=True)
+    asked_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    key = models.CharField(max_length=64, blank=True, default="", db_default="")
     approved_at = models.DateTimeField(null=True, blank=True)
     usable_from = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
@@ -33,6 +39,7 @@ class PayoutAddress(models.Model):
             models.UniqueConstraint(
                 fields=["counterparty", "chain", "address"], condition=Q(revoked_at__isnull=True), name="address_once"
             ),
+            models.UniqueConstraint(fields=["asked_by", "key"], condition=~Q(key=""), name="address_key_once"),
             models.CheckConstraint(
                 condition=Q(approved_at__isnull=True, usable_from__isnull=True)
                 | Q(approved_at__isnull=False, usable_from__isnull=False),
@@ -70,6 +77,7 @@ class Settlement(StateMachine):
         SETTLED = "settled", _("Settled")
         SETTLED_MANUALLY = "settled_manually", _("Settled manually")
         CANCELLED = "cancelled", _("Cancelled")
+        REVERSED = "reversed", _("Reversed")
 
     class Side(models.TextChoices):
         """The client's side, in USDT."""
@@ -77,6 +85,7 @@ class Settlement(StateMachine):
         BUY = "buy", _("Buy")
         SELL = "sell", _("Sell")
 
+    word: ClassVar[str] = "settlement"  # in the names of what happens to it, and of what belongs to it
     INITIAL: ClassVar[frozenset[str]] = frozenset(
         {Status.AWAITING_FUNDS, Status.FLAGGED_OFF, Status.AWAITING_APPROVAL, Status.APPROVED}
     )
@@ -91,10 +100,10 @@ class Settlement(StateMachine):
         Status.APPROVED: frozenset(
             {Status.PAYING, Status.SETTLED, Status.FLAGGED_OFF, Status.BLOCKED, Status.CANCELLED}
         ),
-        Status.BLOCKED: frozenset({Status.APPROVED, Status.CANCELLED}),
+        Status.BLOCKED: frozenset({Status.APPROVED, Status.SETTLED_MANUALLY, Status.CANCELLED}),
         Status.PAYING: frozenset({Status.SETTLED, Status.NEEDS_REVIEW}),
         Status.NEEDS_REVIEW: frozenset({Status.PAYING, Status.SETTLED, Status.CANCELLED}),
-        Status.SETTLED: frozenset({Status.NEEDS_REVIEW}),
+        Status.SETTLED: frozenset({Status.NEEDS_REVIEW, Status.REVERSED}),
     }
 
     ref = models.CharField(max_length=16, unique=True, default=partial(new_ref, "STL"))
@@ -112,14 +121,23 @@ class Settlement(StateMachine):
     status = models.CharField(max_length=20, choices=Status.choices)
     reason = models.CharField(max_length=64, blank=True)
     detail = models.CharField(max_length=300, blank=True)
+    is_released = models.BooleanField(default=False, db_default=False)  # by people: it is paid though the flag is off
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True, blank=True)
+    due_at = models.DateTimeField(null=True, blank=True)  # a trigger writes it, by the limits as they are at birth
+    late_told_at = models.DateTimeField(null=True, blank=True)
+    looked_at = models.DateTimeField(null=True, blank=True)  # while it is blocked: whether it would be paid by now
 
     class Meta:
         indexes = [
             models.Index(fields=["status", "-id"], name="settlement_status"),
             models.Index(fields=["client", "-id"], name="settlement_client"),
+            models.Index(
+                fields=["due_at"],
+                condition=Q(late_told_at__isnull=True) & ~Q(status__in=["settled", "settled_manually", "cancelled"]),
+                name="settlement_due",
+            ),
             models.Index(
                 fields=["lp"],
                 condition=Q(
@@ -139,15 +157,32 @@ class Settlement(StateMachine):
         constraints = [
             models.CheckConstraint(condition=Q(base_amount__gt=0, quote_amount__gt=0), name="settlement_positive"),
             models.CheckConstraint(
-                condition=~Q(status="settled") | Q(settled_at__isnull=False), name="settlement_settled_when"
+                condition=~Q(status__in=["settled", "settled_manually", "reversed"]) | Q(settled_at__isnull=False),
+                name="settlement_settled_when",
             ),
             models.CheckConstraint(
                 condition=Q(side="buy") | Q(destination__isnull=True), name="settlement_sell_pays_no_usdt"
             ),
+            models.CheckConstraint(condition=Q(reason__gt=""), name="settlement_says_why"),
         ]
 
     def __str__(self) -> str:
         return self.ref
+
+    @property
+    def party(self) -> Counterparty:
+        """Whom it pays. Needs it loaded."""
+        return self.client
+
+    @property
+    def paid_to(self) -> PayoutAddress | None:
+        """Where it pays on chain. Needs it loaded."""
+        return self.destination
+
+    @property
+    def paid_amount(self) -> Decimal:
+        """What it pays on chain, in USDT."""
+        return self.base_amount
 
     @property
     def pays_on_chain(self) -> bool:

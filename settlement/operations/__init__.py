@@ -1,6 +1,25 @@
 """Writes about money: one public function per use case."""
 
-from settlement.operations.flag import turn_flag_off
+from settlement.operations.arrivals import begin_watch, book_arrival, minimum_deposit, record_arrivals, record_gone
+from settlement.operations.checking import ask_payment, ask_void, record_payment, record_unreachable, record_void
+from settlement.operations.deposits import (
+    Receipt,
+    announce_deposit,
+    bank_details,
+    cancel_deposit,
+    record_deposit,
+)
+from settlement.operations.destinations import (
+    NewAddress,
+    NewBankAccount,
+    ask_address,
+    ask_bank_account,
+    end_address,
+    end_bank_account,
+)
+from settlement.operations.exporting import record_ledger_export
+from settlement.operations.filling import fill_nonce, permit_fill, record_fill
+from settlement.operations.flag import halt_transfers, turn_flag_off
 from settlement.operations.funds import (
     add_address,
     add_currency,
@@ -9,23 +28,134 @@ from settlement.operations.funds import (
     open_accounts,
     open_wallet,
 )
-from settlement.operations.opening import Terms, open_settlement
-from settlement.operations.paying import pay, resume_blocked
-from settlement.operations.tracking import record_broadcast, record_mismatch, record_receipt
+from settlement.operations.gas import book_gas
+from settlement.operations.lateness import tell_late
+from settlement.operations.lp_paying import pay_lp, pay_lps_waiting
+from settlement.operations.lp_payments import (
+    Netting,
+    decline_lp_payment,
+    record_lp_confirmed,
+    record_lp_sent,
+    request_lp_payment,
+)
+from settlement.operations.opening import Terms, TooMuchWaits, open_settlement
+from settlement.operations.pausing import WalletPaused, pause_wallet, pause_wallet_by_hand
+from settlement.operations.paying import pay, promised, resume_blocked
+from settlement.operations.paying_out import pay_out, pay_out_waiting
+from settlement.operations.reconciling import (
+    declare_restored,
+    notice_home,
+    pause_if_behind,
+    record_outflows,
+    record_reconciliation,
+)
+from settlement.operations.releasing import release_settlement, sweep
+from settlement.operations.reviewing import sign_again
+from settlement.operations.tracking import (
+    broadcast_later,
+    follow_later,
+    permit_broadcast,
+    record_broadcast,
+    record_expired,
+    record_mismatch,
+    record_receipt,
+    record_still_there,
+    record_taken_nonce,
+    record_undone,
+    replace_attempt,
+)
+from settlement.operations.waiting import fund_waiting
+from settlement.operations.withdrawals import (
+    Offer,
+    Wish,
+    cancel_withdrawal,
+    decline_withdrawal,
+    record_confirmed,
+    record_sent,
+    request_withdrawal,
+    work_out,
+)
 
 __all__ = [
+    "Netting",
+    "NewAddress",
+    "NewBankAccount",
+    "Offer",
+    "Receipt",
     "Terms",
+    "TooMuchWaits",
+    "WalletPaused",
+    "Wish",
     "add_address",
     "add_currency",
+    "announce_deposit",
+    "ask_address",
+    "ask_bank_account",
+    "ask_payment",
+    "ask_void",
+    "bank_details",
+    "begin_watch",
+    "book_arrival",
     "book_deposit",
+    "book_gas",
+    "broadcast_later",
+    "cancel_deposit",
+    "cancel_withdrawal",
+    "declare_restored",
+    "decline_lp_payment",
+    "decline_withdrawal",
+    "end_address",
+    "end_bank_account",
+    "fill_nonce",
+    "follow_later",
+    "fund_waiting",
     "fund_wallet",
+    "halt_transfers",
+    "minimum_deposit",
+    "notice_home",
     "open_accounts",
     "open_settlement",
     "open_wallet",
+    "pause_if_behind",
+    "pause_wallet",
+    "pause_wallet_by_hand",
     "pay",
+    "pay_lp",
+    "pay_lps_waiting",
+    "pay_out",
+    "pay_out_waiting",
+    "permit_broadcast",
+    "permit_fill",
+    "promised",
+    "record_arrivals",
     "record_broadcast",
+    "record_confirmed",
+    "record_deposit",
+    "record_expired",
+    "record_fill",
+    "record_gone",
+    "record_ledger_export",
+    "record_lp_confirmed",
+    "record_lp_sent",
     "record_mismatch",
+    "record_outflows",
+    "record_payment",
     "record_receipt",
+    "record_reconciliation",
+    "record_sent",
+    "record_still_there",
+    "record_taken_nonce",
+    "record_undone",
+    "record_unreachable",
+    "record_void",
+    "release_settlement",
+    "replace_attempt",
+    "request_lp_payment",
+    "request_withdrawal",
     "resume_blocked",
+    "sign_again",
+    "sweep",
+    "tell_late",
     "turn_flag_off",
+    "work_out",
 ]

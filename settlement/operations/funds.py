@@ -8,6 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from settlement import ledger
 from settlement.ledger import Leg, Posting
 from settlement.models import Asset, LedgerAccount, PayoutAddress, Wallet
+from settlement.operations.pausing import WalletSubject
+from settlement.operations.waiting import wake
 from trading.lib.errors import Invalid
 from trading.lib.money import Money
 from trading.lib.operations import operation
@@ -49,7 +51,7 @@ def open_wallet(*, name: str, chain: str, address: str, asset: Asset, now: datet
     )
     wallet = Wallet.objects.create(name=name, chain=chain, address=address, account=account)
     change = audit.Change(after={"chain": chain, "address": address})
-    audit.record("wallet.opened", actor=None, subject=_Named(name), at=now, change=change)
+    audit.record("wallet.opened", actor=None, subject=WalletSubject(name), at=now, change=change)
     return wallet
 
 
@@ -71,11 +73,14 @@ def book_deposit(
     """
     Credit a client with money that reached the desk's bank. The reference makes it happen once.
 
+    For set-up; on the running desk money comes in by a `Deposit` (`record_deposit`).
+
     :raises NotPositive: nothing, or less.
     :raises JournalConflict: the reference was booked with another amount or for another client.
     """
     client = ledger.of(counterparty, money.unit)
     _book(f"deposit:{reference}", client, ledger.desk("bank", money.unit), money, actor=actor, now=now)
+    wake(counterparty)
 
 
 @operation

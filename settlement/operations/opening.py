@@ -4,13 +4,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.utils.translation import gettext_lazy as _
+
 from settlement import autosettle, ledger, legs
+from settlement.autosettle import Gate
 from settlement.ledger import Posting
 from settlement.models import Asset, PayoutAddress, Settlement
 from trading.lib import jobs
+from trading.lib.errors import Unavailable
 from users.models import Counterparty
 
 Status = Settlement.Status
+
+
+class TooMuchWaits(Unavailable):
+    """Too many deliveries wait for people, or one of them for too long."""
+
+    code = "too_much_waits"
+    text = _("The desk takes no new trades at the moment: deliveries wait. Nothing was done; please try again later.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +47,9 @@ def open_settlement(*, terms: Terms, now: datetime) -> Settlement:
 
     Assumes the transaction of the trade, with the client's row locked. Where it begins: without
     cover `awaiting_funds`; with the flag off `flagged_off`, and no job, so the queue cannot grow;
-    else `approved`.
+    from the release threshold on `awaiting_approval`; else `approved`.
 
+    :raises TooMuchWaits: the desk takes no trades until some of what waits is resolved.
     :raises InsufficientBalance: neither balance nor credit line covers it.
     :raises NoAccount: the ledger accounts were not opened.
     """
@@ -56,21 +68,26 @@ def open_settlement(*, terms: Terms, now: datetime) -> Settlement:
         created_at=now,
         updated_at=now,
     )
-    may_move = autosettle.is_enabled()  # before any balance is locked: the order `pay` takes the two in
+    gate = autosettle.read()  # before any balance is locked: the order `pay` takes the two in
+    if gate.is_full:
+        raise TooMuchWaits
     is_covered = ledger.post(
         Posting(f"hold:{terms.trade_ref}", "hold", settlement.ref, legs.client_hold(settlement)),
         Posting(f"accrual:{terms.trade_ref}", "accrual", settlement.ref, legs.lp_accrual(settlement)),
     )
-    settlement.status, settlement.reason = _first_status(is_covered=is_covered, may_move=may_move)
+    settlement.status, settlement.reason = next_status(settlement, gate, is_covered=is_covered)
     settlement.save(force_insert=True)
     if settlement.status == Status.APPROVED:
         jobs.defer("settlement.pay", settlement_id=settlement.pk, lock=settlement.ref)
     return settlement
 
 
-def _first_status(*, is_covered: bool, may_move: bool) -> tuple[str, str]:
+def next_status(settlement: Settlement, gate: Gate, *, is_covered: bool) -> tuple[str, str]:
+    """Say where a settlement goes that is not decided yet, and the reason it gives."""
     if not is_covered:
         return Status.AWAITING_FUNDS, "not_covered"
-    if not may_move:
-        return Status.FLAGGED_OFF, "auto_settlement_off"
+    if not gate.moves_by_itself:
+        return Status.FLAGGED_OFF, gate.obstacle
+    if settlement.base_amount >= gate.threshold:
+        return Status.AWAITING_APPROVAL, "above_threshold"
     return Status.APPROVED, "covered"

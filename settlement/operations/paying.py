@@ -1,120 +1,84 @@
 """Claiming a settlement and signing its payment: the transaction that decides that money moves."""
 
-from collections import Counter
-from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from decimal import Decimal
 
-from django.db.models import F
+from django.db.models import Sum
 
 from settlement import autosettle, ledger, legs
 from settlement.ledger import Posting
-from settlement.models import Balance, Settlement, Transfer, TransferAttempt, Wallet
+from settlement.models import Settlement
+from settlement.operations import signing
+from settlement.operations.signing import Choice, Hindrance, Signer, unhindered
+from settlement.operations.starting import start
 from trading.lib import jobs
+from trading.lib.jobs import Later
 from trading.lib.money import USDT
 from trading.lib.operations import operation
 from users import audit
 
 Status = Settlement.Status
-FLAG_OFF = "auto_settlement_off"
-NO_WALLET, WALLET_LOW, NO_ADDRESS = "no_wallet", "wallet_low", "address_not_usable"
-RESUMED_AT_ONCE = 50
-
-
-class SignedTransaction(Protocol):
-    """What a signer gives back."""
-
-    @property
-    def raw(self) -> bytes:
-        """The bytes to send."""
-
-    @property
-    def tx_hash(self) -> str:
-        """Their hash on chain."""
-
-
-type Signer = Callable[[Wallet, Transfer], SignedTransaction]
 
 
 @operation
-def pay(*, settlement_id: int, signer: Signer, now: datetime) -> Settlement:
+def pay(*, settlement_id: int, signer: Signer, now: datetime, hindrance: Hindrance = unhindered) -> Settlement:
     """
     Take an approved settlement as far as one transaction can.
 
-    Flag off: `flagged_off`. No USDT leaves: `settled`. No wallet can pay: `blocked`. Else the payment
+    Transfers halted, or the flag off and nobody released it: `flagged_off`. No USDT leaves: `settled`.
+    No wallet can pay: `blocked`; one has too much on its way: again in a moment. Else the payment
     is signed and stored, `paying`, and a job sends it; nothing was sent yet. Whatever is not
     `approved` any more is left as it is: somebody was faster.
 
     :param signer: signs locally, called with the wallet's row locked; no network.
+    :param hindrance: what the chain was seen to object to, by wallet.
     """
     rows = Settlement.objects.select_related("client", "lp", "quote_asset", "destination")
     settlement = rows.select_for_update(of=("self",)).get(pk=settlement_id)
     if settlement.status != Status.APPROVED:
         return settlement
-    if not autosettle.is_enabled():
-        _stop(settlement, Status.FLAGGED_OFF, FLAG_OFF, now=now)
+    gate = autosettle.read()
+    if gate.is_halted or not (gate.is_on or settlement.is_released):
+        stop(settlement, Status.FLAGGED_OFF, gate.obstacle, now=now)
     elif settlement.pays_on_chain:
-        _pay_on_chain(settlement, signer, now=now)
+        _pay_on_chain(settlement, signer, hindrance, now=now)
     else:
         settle(settlement, ledger.of(settlement.client, USDT), now=now)
     return settlement
 
 
-def _pay_on_chain(settlement: Settlement, signer: Signer, *, now: datetime) -> None:
-    wallet = _wallet_for(settlement)
-    obstacle = _obstacle(settlement, wallet, now=now)
-    if wallet is None or obstacle:
-        _stop(settlement, Status.BLOCKED, obstacle, now=now)
-        return
-    transfer = _sign(settlement, wallet, signer, now=now)
-    settlement.move(Status.PAYING, at=now, reason="signed", detail="")
-    change = audit.Change(after={"transfer": transfer.ref, "wallet": wallet.name, "nonce": transfer.nonce})
-    audit.record("settlement.paying", actor=None, subject=settlement, at=now, change=change)
-    jobs.defer("settlement.broadcast", transfer_id=transfer.pk, lock=settlement.ref)
+def _pay_on_chain(settlement: Settlement, signer: Signer, hindrance: Hindrance, *, now: datetime) -> None:
+    choice = _choose(settlement, now=now, hindrance=hindrance)
+    if choice.obstacle == signing.WALLET_BUSY:
+        later = Later(seconds=signing.BUSY_SECONDS)
+        jobs.defer("settlement.pay", settlement_id=settlement.pk, lock=settlement.ref, later=later)
+    elif choice.wallet is None:
+        stop(settlement, Status.BLOCKED, choice.obstacle, now=now)
+    else:
+        start(settlement, choice.wallet, signer, now=now)
 
 
-def _wallet_for(settlement: Settlement) -> Wallet | None:
-    """The wallet that pays on the destination's chain, locked; nothing when none is open for payments."""
-    assert settlement.destination is not None  # noqa: S101 - pays_on_chain says so
-    usable = Wallet.objects.filter(chain=settlement.destination.chain, paused_at=None)
-    return usable.select_related("account").select_for_update(of=("self",)).order_by("pk").first()
-
-
-def _obstacle(settlement: Settlement, wallet: Wallet | None, *, now: datetime, promised: int = 0) -> str:
-    """
-    Say why the settlement cannot be paid on chain; "" when it can.
-
-    :param promised: minor units of the wallet that others will take before it.
-    """
-    if settlement.destination is None or not settlement.destination.is_usable(at=now):
-        return NO_ADDRESS
-    if wallet is None:
-        return NO_WALLET
-    needed = promised + ledger.minor(settlement.base_amount, USDT)
-    covering = Balance.objects.filter(posted__gte=F("held") + needed, account_id=wallet.account_id)
-    return "" if covering.exists() else WALLET_LOW
-
-
-def _sign(settlement: Settlement, wallet: Wallet, signer: Signer, *, now: datetime) -> Transfer:
-    assert settlement.destination is not None  # noqa: S101 - see the caller
-    account = wallet.account.code
-    ledger.post(
-        Posting(f"wallet-hold:{settlement.ref}:1", "wallet_hold", settlement.ref, legs.wallet_hold(settlement, account))
+def _choose(
+    settlement: Settlement, *, now: datetime, hindrance: Hindrance = unhindered, promised_minor: int = 0
+) -> Choice:
+    minor = ledger.minor(settlement.base_amount, USDT)
+    return signing.choose(
+        settlement.destination, minor=minor, now=now, hindrance=hindrance, promised_minor=promised_minor
     )
-    Wallet.objects.filter(pk=wallet.pk).update(next_nonce=F("next_nonce") + 1)
-    transfer = Transfer(
-        settlement=settlement,
-        wallet=wallet,
-        to_address=settlement.destination.address,
-        amount_minor=ledger.minor(settlement.base_amount, USDT),
-        nonce=wallet.next_nonce,
-        created_at=now,
-        updated_at=now,
-    )
-    transfer.save(force_insert=True)
-    signed = signer(wallet, transfer)
-    TransferAttempt.objects.create(transfer=transfer, raw=signed.raw, tx_hash=signed.tx_hash, created_at=now)
-    return transfer
+
+
+def obstacle_of(settlement: Settlement, *, now: datetime) -> str:
+    """Say what would stop a settlement that was approved now; "" when nothing would. Assumes its transaction."""
+    if not settlement.pays_on_chain:
+        return ""
+    obstacle = _choose(settlement, now=now).obstacle
+    return "" if obstacle == signing.WALLET_BUSY else obstacle
+
+
+def promised(chain: str) -> int:
+    """Add up what approved settlements will take from the wallets of a chain: minor units not held there yet."""
+    approved = Settlement.objects.filter(status=Status.APPROVED, destination__chain=chain)
+    return ledger.minor(approved.aggregate(total=Sum("base_amount"))["total"] or Decimal(0), USDT)
 
 
 def settle(settlement: Settlement, usdt_account: str, *, now: datetime, paid_by: str = "") -> None:
@@ -132,7 +96,8 @@ def settle(settlement: Settlement, usdt_account: str, *, now: datetime, paid_by:
     audit.record("settlement.settled", actor=None, subject=settlement, at=now, change=change)
 
 
-def _stop(settlement: Settlement, status: str, reason: str, *, now: datetime) -> None:
+def stop(settlement: Settlement, status: str, reason: str, *, now: datetime) -> None:
+    """Move a settlement where it waits, with the reason and an event. Assumes it locked."""
     before = settlement.status
     settlement.move(status, at=now, reason=reason, detail="")
     change = audit.Change(before={"status": before}, after={"status": status}, reason=reason)
@@ -140,18 +105,25 @@ def _stop(settlement: Settlement, status: str, reason: str, *, now: datetime) ->
 
 
 @operation
-def resume_blocked(*, now: datetime) -> int:
-    """Approve blocked settlements that can be paid by now, oldest first; the answer is how many."""
-    blocked = Settlement.objects.filter(status=Status.BLOCKED).select_related("destination").order_by("pk")
-    resumed = 0
-    promised: Counter[int] = Counter()
-    for settlement in blocked.select_for_update(skip_locked=True, of=("self",))[:RESUMED_AT_ONCE]:
-        wallet = _wallet_for(settlement)
-        if wallet is None or _obstacle(settlement, wallet, now=now, promised=promised[wallet.pk]):
-            continue
-        promised[wallet.pk] += ledger.minor(settlement.base_amount, USDT)
-        settlement.move(Status.APPROVED, at=now, reason="mended", detail=settlement.reason)
-        audit.record("settlement.resumed", actor=None, subject=settlement, at=now)
-        jobs.defer("settlement.pay", settlement_id=settlement.pk, lock=settlement.ref)
-        resumed += 1
-    return resumed
+def resume_blocked(*, settlement_id: int, now: datetime, hindrance: Hindrance = unhindered) -> Settlement:
+    """
+    Approve a blocked settlement that would be paid by now. Else its reason is what stands in the way now.
+
+    That is no step, and nobody is told: nothing became of it. Whatever is not blocked any more is left as it is.
+
+    :param hindrance: what the chain was seen to object to, by wallet.
+    """
+    rows = Settlement.objects.select_related("destination").select_for_update(of=("self",))
+    settlement = rows.get(pk=settlement_id)
+    if settlement.status != Status.BLOCKED or settlement.destination is None:
+        return settlement
+    before = promised(settlement.destination.chain)
+    obstacle = _choose(settlement, now=now, hindrance=hindrance, promised_minor=before).obstacle
+    if obstacle:
+        reason = settlement.reason if obstacle == signing.WALLET_BUSY else obstacle
+        Settlement.objects.filter(pk=settlement.pk).update(looked_at=now, reason=reason)
+        return settlement
+    settlement.move(Status.APPROVED, at=now, reason="mended", detail=settlement.reason)
+    audit.record("settlement.resumed", actor=None, subject=settlement, at=now)
+    jobs.defer("settlement.pay", settlement_id=settlement.pk, lock=settlement.ref)
+    return settlement

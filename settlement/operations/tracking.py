@@ -1,23 +1,43 @@
 """Recording what the chain says about a transfer. The calls to the chain are the tasks'."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Protocol
 
-from settlement.models import Settlement, Transfer, TransferAttempt
+from settlement import autosettle
+from settlement.models import LpPayment, Settlement, Transfer, TransferAttempt, Withdrawal
+from settlement.operations import gas
+from settlement.operations.lp_paying import finish_lp_payment
+from settlement.operations.pausing import paused
 from settlement.operations.paying import settle
+from settlement.operations.paying_out import finish_on_chain
+from settlement.operations.signing import Signer
+from settlement.pauses import DEEP_REORG as UNDONE
+from settlement.pauses import NODE_REFUSED as NONCE_TAKEN
 from trading.lib import jobs
 from trading.lib.jobs import Later
 from trading.lib.operations import operation
 from users import audit
 
+LONGEST_ANSWER = 300
 ASK_AGAIN_SECONDS = 1
 SEND_AGAIN_SECONDS = 5
 SEND_AGAIN_AFTER = timedelta(seconds=30)
+LOST_SECONDS = 5
+EXPIRED = "expired_unseen"
+HALT_SECONDS = 15
+SEND_WITHIN = timedelta(seconds=10)  # of the permission; later it is asked for again
+SENDABLE = frozenset({Transfer.Status.SIGNED, Transfer.Status.BROADCAST})
 FOLLOWED = frozenset({Transfer.Status.SIGNED, Transfer.Status.BROADCAST, Transfer.Status.MINED})
 
 
 class SeenReceipt(Protocol):
     """Where the chain has a transaction."""
+
+    @property
+    def tx_hash(self) -> str:
+        """Which of a transfer's attempts it is."""
 
     @property
     def block_number(self) -> int:
@@ -31,12 +51,88 @@ class SeenReceipt(Protocol):
     def is_final(self) -> bool:
         """Whether it can no longer be undone."""
 
+    @property
+    def fee(self) -> int | None:
+        """What it cost, in the smallest unit of the chain's coin."""
+
 
 def _locked(transfer_id: int) -> Transfer:
-    owner_id = Transfer.objects.values_list("settlement_id", flat=True).get(pk=transfer_id)
-    Settlement.objects.select_for_update().get(pk=owner_id)
-    related = ("settlement__client", "settlement__lp", "settlement__quote_asset", "wallet__account")
+    owner = Transfer.objects.get(pk=transfer_id)
+    list(Settlement.objects.select_for_update(of=("self",)).filter(transfers=owner).values("pk"))
+    list(Withdrawal.objects.select_for_update(of=("self",)).filter(transfers=owner).values("pk"))
+    list(LpPayment.objects.select_for_update(of=("self",)).filter(transfers=owner).values("pk"))
+    related = (
+        "settlement__client",
+        "settlement__lp",
+        "settlement__quote_asset",
+        "withdrawal__client",
+        "withdrawal__asset",
+        "lp_payment__lp",
+        "lp_payment__asset",
+        "wallet__account",
+    )
     return Transfer.objects.select_related(*related).select_for_update(of=("self",)).get(pk=transfer_id)
+
+
+class Permission(StrEnum):
+    """Whether signed bytes may be sent: yes; not while transfers are halted; nothing is to be sent any more."""
+
+    GIVEN = "given"
+    HALTED = "halted"
+    OVER = "over"
+
+
+@operation
+def permit_broadcast(*, transfer_id: int, now: datetime) -> Permission:
+    """
+    Say whether the signed bytes may be sent; if so, write down that they are on their way (`sending_since`).
+
+    Asked under the gate's lock, which a halt takes exclusively: after a halt has committed nothing is permitted, and
+    what was permitted before is known to it by name. The bytes go out afterwards, under no lock, within `SEND_WITHIN`.
+    While transfers are halted it is asked again later; what is over or in review is left alone.
+    """
+    transfer = _locked(transfer_id)
+    if transfer.status not in SENDABLE:
+        return Permission.OVER
+    if autosettle.read().is_halted:
+        _send_later(transfer, HALT_SECONDS)
+        return Permission.HALTED
+    newest = transfer.attempts.latest("number")
+    TransferAttempt.objects.filter(pk=newest.pk).update(sending_since=now)
+    return Permission.GIVEN
+
+
+@operation
+def broadcast_later(*, transfer_id: int, seconds: float = SEND_AGAIN_SECONDS) -> None:
+    """Give a permission back that was not used in time, and ask for another."""
+    transfer = _locked(transfer_id)
+    _answered(transfer.attempts.latest("number"))
+    _send_later(transfer, seconds)
+
+
+def _answered(attempt: TransferAttempt, **changes: object) -> None:
+    """Nothing of it is on its way any more."""
+    TransferAttempt.objects.filter(pk=attempt.pk).update(sending_since=None, **changes)
+
+
+def _send_later(transfer: Transfer, seconds: float) -> None:
+    """Send what is signed later. Where some attempt may be out already, the chain is asked for it before."""
+    is_out = transfer.attempts.exclude(sending_since=None, out_since=None).exists()
+    task = "settlement.track" if is_out else "settlement.broadcast"
+    jobs.defer(task, transfer_id=transfer.pk, lock=transfer.owner_ref, later=Later(seconds=seconds))
+
+
+@operation
+def follow_later(*, transfer: Transfer, is_answered: bool = False) -> None:
+    """
+    No node answered: ask for the receipt again later. Nothing else follows from silence.
+
+    :param is_answered: what was sent was answered, so nothing is on its way any more.
+    """
+    if is_answered:
+        _answered(transfer.attempts.latest("number"))
+    later = Later(seconds=LOST_SECONDS)
+    jobs.defer("settlement.track", transfer_id=transfer.pk, lock=transfer.owner_ref, later=later)
 
 
 @operation
@@ -44,21 +140,22 @@ def record_broadcast(*, transfer_id: int, is_taken: bool, answer: str, now: date
     """
     The node took the bytes (or had them), or its answer is not known.
 
+    :param answer: the outcome, and the node's words where it had any.
+
     Taken: the chain is asked for a receipt next. Unknown: the *same bytes* are sent again later;
     nothing new is ever signed because an answer was lost.
     """
     transfer = _locked(transfer_id)
     attempt = transfer.attempts.latest("number")
-    lock = transfer.settlement.ref
     if not is_taken:
-        TransferAttempt.objects.filter(pk=attempt.pk).update(answer=answer)
-        jobs.defer("settlement.broadcast", transfer_id=transfer.pk, lock=lock, later=Later(seconds=SEND_AGAIN_SECONDS))
+        TransferAttempt.objects.filter(pk=attempt.pk).update(answer=answer[:LONGEST_ANSWER])  # perhaps on its way still
+        _send_later(transfer, SEND_AGAIN_SECONDS)
         return transfer
     if attempt.status == TransferAttempt.Status.SIGNED:
         attempt.move(TransferAttempt.Status.BROADCAST, at=now)
-    TransferAttempt.objects.filter(pk=attempt.pk).update(broadcast_at=now, answer=answer)
+    _answered(attempt, out_since=attempt.out_since or now, broadcast_at=now, answer=answer[:LONGEST_ANSWER])
     if transfer.status == Transfer.Status.SIGNED:
-        transfer.move(Transfer.Status.BROADCAST, at=now, reason=answer)
+        transfer.move(Transfer.Status.BROADCAST, at=now, reason="sent")
         audit.record("transfer.broadcast", actor=None, subject=transfer, at=now)
     _ask_again(transfer)
     return transfer
@@ -72,8 +169,62 @@ def record_mismatch(*, transfer_id: int, reason: str, now: datetime) -> Transfer
     Once: a transfer that is over or already looked at is left as it is.
     """
     transfer = _locked(transfer_id)
+    _answered(transfer.attempts.latest("number"))
     if transfer.status in FOLLOWED:
         _review(transfer, reason, now=now)
+    return transfer
+
+
+@operation
+def record_taken_nonce(*, transfer_id: int, now: datetime) -> Transfer:
+    """
+    Another transaction than ours has the nonce: the wallet is paused, and a human looks. Nothing is signed again.
+
+    Somebody else has the wallet's key, or the books know less than the chain: neither mends itself.
+    """
+    transfer = _locked(transfer_id)
+    _answered(transfer.attempts.latest("number"))
+    if transfer.status in FOLLOWED:
+        paused(transfer.wallet_id, NONCE_TAKEN, now=now)
+        _review(transfer, NONCE_TAKEN, now=now)
+    return transfer
+
+
+@operation
+def record_expired(*, transfer_id: int, now: datetime) -> Transfer:
+    """
+    It was proved that the signed bytes never happened and never will: their time is over. People decide what next.
+
+    Nothing on chain would keep a mistake in that proof from paying twice, so nothing is signed again by itself.
+    """
+    transfer = _locked(transfer_id)
+    _answered(transfer.attempts.latest("number"))
+    if transfer.status in FOLLOWED:
+        _review(transfer, EXPIRED, now=now)
+    return transfer
+
+
+@operation
+def replace_attempt(*, transfer_id: int, number: int, signer: Signer, now: datetime) -> Transfer:
+    """
+    Sign a stuck payment again: same nonce, recipient and amount, dearer. Stored before it is sent.
+
+    Whichever of its attempts is mined, the others cannot be any more. Left as it is when the transfers are halted,
+    the chain has it by now, or somebody else replaced attempt `number`.
+    """
+    transfer = _locked(transfer_id)
+    last = transfer.attempts.latest("number")
+    if transfer.status != Transfer.Status.BROADCAST or last.number != number or autosettle.read().is_halted:
+        _ask_again(transfer)
+        return transfer
+    signed = signer(transfer.wallet, transfer)
+    new = TransferAttempt(transfer=transfer, number=number + 1, raw=signed.raw, tx_hash=signed.tx_hash, created_at=now)
+    new.save(force_insert=True)
+    if last.status != TransferAttempt.Status.SUPERSEDED:  # it is when an older one was mined, and a reorg undid that
+        last.move(TransferAttempt.Status.SUPERSEDED, at=now)
+    change = audit.Change(before={"tx_hash": last.tx_hash}, after={"tx_hash": new.tx_hash}, reason="stuck")
+    audit.record("transfer.replaced", actor=None, subject=transfer, at=now, change=change)
+    jobs.defer("settlement.broadcast", transfer_id=transfer.pk, lock=transfer.owner_ref)
     return transfer
 
 
@@ -93,35 +244,118 @@ def record_receipt(*, transfer_id: int, receipt: SeenReceipt | None, now: dateti
     seen = {"block_number": receipt.block_number, "confirmations": receipt.confirmations}
     if transfer.status != Transfer.Status.MINED:
         transfer.move(Transfer.Status.MINED, at=now, reason="mined", **seen)
-        transfer.attempts.latest("number").move(TransferAttempt.Status.MINED, at=now)
+        _mined_by(transfer, receipt.tx_hash, now=now)
     if not receipt.is_final:
         Transfer.objects.filter(pk=transfer.pk).update(**seen)
         _ask_again(transfer)
         return transfer
-    transfer.move(Transfer.Status.FINAL, at=now, reason="final", final_at=now, **seen)
-    account = transfer.wallet.account.code
-    settle(transfer.settlement, account, now=now, paid_by=account)
+    _mined_by(transfer, receipt.tx_hash, now=now)
+    final_at = transfer.final_at
+    transfer.move(Transfer.Status.FINAL, at=now, reason="final", final_at=final_at or now, **seen)
+    gas.book(transfer.wallet, receipt.tx_hash, receipt.fee, transfer.ref)
+    if final_at is None:
+        deliver(transfer, now=now)
+    else:
+        _made_again(transfer, now=now)
     return transfer
+
+
+@operation
+def record_undone(*, transfer_id: int, now: datetime) -> Transfer:
+    """
+    No node has a payment any more that was final: send the same bytes again, pause its wallet, have people look.
+
+    The books keep it as paid, and what it paid is not delivered a second time when it is final again. Once: what is
+    not final any more is left as it is.
+    """
+    transfer = _locked(transfer_id)
+    if transfer.status != Transfer.Status.FINAL:
+        return transfer
+    transfer.move(Transfer.Status.BROADCAST, at=now, reason=UNDONE, confirmations=0, block_number=None)
+    _not_mined(transfer, now=now)
+    paused(transfer.wallet_id, UNDONE, now=now)
+    change = audit.Change(after={"wallet": transfer.wallet.name, "of": transfer.owner_ref}, reason=UNDONE)
+    audit.record("transfer.undone", actor=None, subject=transfer, at=now, change=change)
+    settlement = transfer.settlement
+    if settlement is not None and settlement.status == Settlement.Status.SETTLED:
+        settlement.move(Settlement.Status.NEEDS_REVIEW, at=now, reason=UNDONE, detail=transfer.ref)
+        change = audit.Change(after={"transfer": transfer.ref}, reason=UNDONE)
+        audit.record("settlement.needs_review", actor=None, subject=settlement, at=now, change=change)
+    jobs.defer("settlement.broadcast", transfer_id=transfer.pk, lock=transfer.owner_ref)
+    return transfer
+
+
+@operation
+def record_still_there(*, transfer_ids: Sequence[int], now: datetime) -> int:
+    """Keep when the chain was seen to have final payments still; the answer is how many."""
+    final = Transfer.objects.filter(pk__in=transfer_ids, status=Transfer.Status.FINAL)
+    return final.update(looked_at=now)
+
+
+def _made_again(transfer: Transfer, *, now: datetime) -> None:
+    """What was undone is final again: it was delivered and booked the first time."""
+    settlement = transfer.settlement
+    if settlement is not None and settlement.status == Settlement.Status.NEEDS_REVIEW:
+        settlement.move(Settlement.Status.SETTLED, at=now, reason="final_again", detail="")
+    change = audit.Change(after={"wallet": transfer.wallet.name, "of": transfer.owner_ref}, reason="final_again")
+    audit.record("transfer.made_again", actor=None, subject=transfer, at=now, change=change)
+
+
+def deliver(transfer: Transfer, *, now: datetime) -> None:
+    """Close what it paid, once, with its journal. Assumes the transaction that saw it final."""
+    account = transfer.wallet.account.code
+    if transfer.settlement is not None:
+        settle(transfer.settlement, account, now=now, paid_by=account)
+    elif transfer.withdrawal is not None:
+        finish_on_chain(transfer.withdrawal, account, now=now)
+    elif transfer.lp_payment is not None:
+        finish_lp_payment(transfer.lp_payment, account, now=now)
+
+
+def _mined_by(transfer: Transfer, tx_hash: str, *, now: datetime) -> None:
+    """The chain took one attempt, so the others cannot happen; after a reorg it may be another one than before."""
+    transfer.attempts.exclude(sending_since=None).update(sending_since=None)
+    status = TransferAttempt.Status
+    for attempt in transfer.attempts.order_by("number"):
+        if attempt.tx_hash != tx_hash:
+            if attempt.status == status.MINED:
+                attempt.move(status.BROADCAST, at=now)
+            if attempt.status in {status.SIGNED, status.BROADCAST}:
+                attempt.move(status.SUPERSEDED, at=now)
+        elif attempt.status != status.MINED:
+            attempt.move(status.MINED, at=now)
+
+
+def _not_mined(transfer: Transfer, *, now: datetime) -> None:
+    """A reorganisation undid it: it waits for a block from now on, so it is not stuck yet."""
+    for mined in transfer.attempts.filter(status=TransferAttempt.Status.MINED):
+        mined.move(TransferAttempt.Status.BROADCAST, at=now)
+    transfer.attempts.exclude(out_since=None).update(out_since=now)
 
 
 def _unseen(transfer: Transfer, *, now: datetime) -> None:
     if transfer.status == Transfer.Status.MINED:
         transfer.move(Transfer.Status.BROADCAST, at=now, reason="reorg", confirmations=0, block_number=None)
-        transfer.attempts.latest("number").move(TransferAttempt.Status.BROADCAST, at=now)
+        _not_mined(transfer, now=now)
     attempt = transfer.attempts.latest("number")
     if attempt.broadcast_at is None or now - attempt.broadcast_at > SEND_AGAIN_AFTER:
-        jobs.defer("settlement.broadcast", transfer_id=transfer.pk, lock=transfer.settlement.ref)
+        jobs.defer("settlement.broadcast", transfer_id=transfer.pk, lock=transfer.owner_ref)
     else:
         _ask_again(transfer)
 
 
 def _ask_again(transfer: Transfer) -> None:
     later = Later(seconds=ASK_AGAIN_SECONDS)
-    jobs.defer("settlement.track", transfer_id=transfer.pk, lock=transfer.settlement.ref, later=later)
+    jobs.defer("settlement.track", transfer_id=transfer.pk, lock=transfer.owner_ref, later=later)
 
 
 def _review(transfer: Transfer, reason: str, *, now: datetime) -> None:
     transfer.move(Transfer.Status.NEEDS_REVIEW, at=now, reason=reason)
-    transfer.settlement.move(Settlement.Status.NEEDS_REVIEW, at=now, reason=reason, detail=transfer.ref)
+    if transfer.final_at is not None:  # what it paid was delivered before a reorganisation, and is doubted already
+        change = audit.Change(after={"wallet": transfer.wallet.name, "of": transfer.owner_ref}, reason=reason)
+        audit.record("transfer.undone", actor=None, subject=transfer, at=now, change=change)
+        return
+    owner = transfer.owner
+    owner.move("needs_review", at=now, reason=reason, detail=transfer.ref)
     change = audit.Change(after={"transfer": transfer.ref}, reason=reason)
-    audit.record("settlement.needs_review", actor=None, subject=transfer.settlement, at=now, change=change)
+    audit.record(f"{owner.word}.needs_review", actor=None, subject=owner, at=now, change=change)

@@ -80,8 +80,10 @@ def _tabs(request: HttpRequest, criteria: Criteria, counts: Counts) -> list[dict
         "awaiting_funds": _("Awaiting funds"),
         "in_flight": _("In flight"),
         "stuck": _("Stuck"),
+        queries.LATE: _("Late"),
         "settled": _("Settled"),
         "cancelled": _("Cancelled"),
+        "reversed": _("Reversed"),
     }
     return [
         {
@@ -90,7 +92,9 @@ def _tabs(request: HttpRequest, criteria: Criteria, counts: Counts) -> list[dict
             "url": http.url_with(request, state=state, before=None, q=None),
             "current": state == criteria.state and not criteria.text,
             # What is over is only ever more: counting it would cost more with every trade.
-            "count": None if state in {"settled", "cancelled"} else counts.of(queries.STATE_FILTERS[state]),
+            "count": None
+            if state in {"settled", "cancelled", "reversed", queries.LATE}
+            else counts.of(queries.STATE_FILTERS[state]),
         }
         for state, label in labels.items()
     ]

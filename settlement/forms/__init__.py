@@ -1,0 +1,6 @@
+"""What the console's pages about money ask for."""
+
+from settlement.forms.flag import FlagOnForm
+from settlement.forms.money import AccountForm, ActForm, AddressForm, DepositForm, NettingForm, SentForm
+
+__all__ = ["AccountForm", "ActForm", "AddressForm", "DepositForm", "FlagOnForm", "NettingForm", "SentForm"]

@@ -1,0 +1,45 @@
+"""What a chain takes of its own coin for transactions, in the books. All assume the transaction that saw it final."""
+
+from settlement import chains, ledger
+from settlement.ledger import Posting
+from settlement.models import Asset, Journal, LedgerAccount, Wallet
+from trading.lib.operations import operation
+
+WEI_SCALE = 18
+Kind, Normal = LedgerAccount.Kind, LedgerAccount.Normal
+
+
+@operation
+def book_gas(*, wallet: Wallet, tx_hash: str, fee: int, subject: str) -> None:
+    """Book what a transaction cost that paid nothing: it failed, or only used up a nonce. Once."""
+    book(wallet, tx_hash, fee, subject)
+
+
+def book(wallet: Wallet, tx_hash: str, fee: int | None, subject: str) -> None:
+    """
+    Book what a transaction cost: from the wallet's coins to the desk's gas. Once for each transaction.
+
+    Nothing where the chain's port does not say. The wallet's coins may stand below nothing: what was put into the
+    wallet is booked by people, and no payment waits for that.
+    """
+    coin, key = chains.coin_of(wallet.chain), f"gas:{tx_hash}"
+    if fee and coin and not Journal.objects.filter(key=key).exists():
+        gas, coins = _accounts(wallet, coin)
+        ledger.post(Posting(key, "gas", subject, ledger.pair_of(gas, coins, fee)))
+
+
+def coins_of(wallet: Wallet) -> str:
+    """The code of a wallet's account of its chain's coin."""
+    return f"coins:{wallet.name}"
+
+
+def _accounts(wallet: Wallet, coin: str) -> tuple[str, str]:
+    asset, _made = Asset.objects.get_or_create(code=coin, defaults={"kind": Asset.Kind.NATIVE, "scale": WEI_SCALE})
+    wanted = {
+        ledger.desk("gas", asset.unit): (Kind.GAS, Normal.DEBIT),
+        ledger.desk("capital", asset.unit): (Kind.CAPITAL, Normal.CREDIT),
+        coins_of(wallet): (Kind.HOT, Normal.DEBIT),
+    }
+    for code, (kind, normal) in wanted.items():
+        LedgerAccount.objects.get_or_create(code=code, defaults={"kind": kind, "asset": asset, "normal": normal})
+    return ledger.desk("gas", asset.unit), coins_of(wallet)
