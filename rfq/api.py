@@ -31,6 +31,7 @@ from rfq.models import Fill, Pair, Rfq, TradingTerms
 from rfq.operations import RfqRequest
 from rfq.queries import parties
 from settlement.ledger import InsufficientBalance
+from settlement.operations import TooMuchWaits
 from trading.lib import clock
 from trading.lib.errors import NotFound
 from trading.lib.money import USDT
@@ -157,6 +158,7 @@ def cancel_rfq(request: HttpRequest, ref: Ref) -> ClientRfq:
         errors.DailyLimit,
         errors.Frozen,
         InsufficientBalance,
+        TooMuchWaits,
         errors.KeyReused,
         errors.QuoteGone,
         errors.QuoteUnconfirmed,

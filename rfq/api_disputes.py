@@ -10,7 +10,7 @@ from pydantic import Field
 
 from rfq import dispute_errors as errors
 from rfq import operations, shown
-from rfq.api_shapes import ClientFill, FillOut, LpFill, Number
+from rfq.api_shapes import ClientFill, FillOut, LpFill
 from rfq.errors import KeyReused
 from rfq.models import Dispute, DisputeNote
 from rfq.operations import Complaint, Remark
@@ -21,7 +21,7 @@ from trading.lib.errors import NotFound
 from users import capabilities
 from users.api import Body, Key, Reason, Ref, actor
 from users.api_calls import OF_LISTS, Example, call
-from users.api_parties import Paging, RefText, part_of
+from users.api_parties import Number, Paging, RefText, part_of
 from users.models import User
 
 router = Router(tags=["disputes"])
@@ -150,6 +150,7 @@ _LIVE: dict[str, Any] = {
         "base_amount": "10833.062506",
         "quote_amount": "10000.00",
         "filled_at": "2026-11-26T09:41:21Z",
+        "reversed_at": None,
     },
 }
 _WITHDRAWN = _LIVE | {"status": "withdrawn", "closed_at": "2026-11-26T10:30:00Z", "notes": [_NOTE]}

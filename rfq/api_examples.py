@@ -72,6 +72,9 @@ PASSED: dict[str, Any] = LP_RFQ | {"passed": True, "quote": None}
 HEARTBEAT_IN = {"ttl_seconds": 15}
 HEARTBEAT = {"last_at": "2026-11-26T09:41:00.120Z", "due_at": "2026-11-26T09:41:15.120Z"}
 NO_HEARTBEAT = HEARTBEAT | {"due_at": None}
+PAUSE_IN = {"reason": "Our prices are being checked."}
+PAUSE = {"paused_at": "2026-11-26T09:41:00.120Z"}
+NO_PAUSE = {"paused_at": None}
 RFQS = {"items": [LP_RFQ], "next": "RFQ-7KQ2M4TX"}
 QUOTE_IN = {"price": "0.9200", "ttl_seconds": 30}
 QUOTES = {"items": [LP_QUOTE | {"status": "done_away", "outcome": "cover"}], "next": None}
@@ -88,6 +91,7 @@ CLIENT_FILL = {
     "base_amount": "10847.163466",
     "quote_amount": "10000.00",
     "filled_at": "2026-11-26T09:41:12.480Z",
+    "reversed_at": None,
 }
 LP_FILL = {
     "party": "lp",
@@ -102,6 +106,7 @@ LP_FILL = {
     "base_amount": "10847.163466",
     "quote_amount": "9979.39",
     "filled_at": "2026-11-26T09:41:12.480Z",
+    "reversed_at": None,
 }
 FILLS = {"items": [CLIENT_FILL], "next": None}
 EVENTS: dict[str, Any] = {

@@ -9,13 +9,15 @@ from ninja.responses import Status
 from rfq import api_examples as examples
 from rfq import errors, operations, shown
 from rfq.api import lp_rfq_out
-from rfq.api_shapes import HeartbeatIn, HeartbeatOut, LpQuote, LpRfq, QuoteIn, QuotesOut
+from rfq.api_shapes import HeartbeatIn, HeartbeatOut, LpQuote, LpRfq, PauseIn, PauseOut, QuoteIn, QuotesOut
 from rfq.models import Quote
 from rfq.queries import parties
 from trading.lib import clock
+from trading.lib.errors import NotFound
 from users.api import Key, Ref
 from users.api_calls import OF_LISTS, Example, call
 from users.api_parties import Paging, Party, part_of, party
+from users.policies import MeaninglessReason
 
 router = Router(tags=["quoting"])
 
@@ -172,8 +174,46 @@ def stop_beating(request: HttpRequest) -> HeartbeatOut:
     return HeartbeatOut(last_at=made.last_at, due_at=made.due_at)
 
 
-def _lp(request: HttpRequest) -> Party:
-    found = party(request, "rfq.quote")
+@router.post(
+    "/pause",
+    **call(
+        PauseOut,
+        errors.NotAnLp,
+        NotFound,
+        operations.AlreadyPaused,
+        MeaninglessReason,
+        summary="Quote no more for a while",
+        example=Example(examples.PAUSE, examples.PAUSE_IN),
+        writes=True,
+    ),
+)
+def pause(request: HttpRequest, body: PauseIn) -> PauseOut:
+    """All your live quotes are pulled and you are asked for no prices, until you end it yourself."""
+    dealer = _lp(request, "lp.own_pause")
+    lp = dealer.counterparty.ref
+    made = operations.pause_lp(lp_ref=lp, actor=dealer.user, reason=body.reason, now=clock.now())
+    return PauseOut(paused_at=made.paused_at)
+
+
+@router.delete(
+    "/pause",
+    **call(
+        PauseOut,
+        errors.NotAnLp,
+        operations.NotYourPause,
+        summary="Quote again",
+        example=Example(examples.NO_PAUSE),
+        writes=True,
+    ),
+)
+def end_pause(request: HttpRequest) -> PauseOut:
+    """Ends a pause of your own. One that the desk made is ended by two of its people."""
+    made = operations.end_own_pause(actor=_lp(request, "lp.own_pause").user, now=clock.now())
+    return PauseOut(paused_at=made.paused_at)
+
+
+def _lp(request: HttpRequest, capability: str = "rfq.quote") -> Party:
+    found = party(request, capability)
     if not found.is_lp:
         raise errors.NotAnLp
     return found

@@ -7,15 +7,13 @@ from ninja import Schema
 from pydantic import Field, StringConstraints
 
 from users.api import Body
+from users.api_parties import Amount, Number, UnitCode
 
-Amount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,15}(\.[0-9]{1,8})?$")]
 Price = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}(\.[0-9]{1,10})?$")]
 OwnId = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,64}$")]
 PairCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,8}/[A-Z]{2,8}$")]
-UnitCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,8}$")]
 Destination = Annotated[str, StringConstraints(pattern=r"^(balance|ADR-[A-Z0-9]{4,12})$")]
 Side = Literal["buy", "sell"]
-Number = Annotated[str, StringConstraints(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
 
 
 class RfqIn(Body):
@@ -109,6 +107,18 @@ class HeartbeatOut(Schema):
     due_at: datetime | None
 
 
+class PauseIn(Schema):
+    """Why; at least 20 characters. It is kept as evidence."""
+
+    reason: str
+
+
+class PauseOut(Schema):
+    """Since when you quote no more; null when you do."""
+
+    paused_at: datetime | None
+
+
 class LpQuote(Schema):
     """
     An LP's own quote. `status` is what became of it; `outcome`, once the request was traded, how it ended there:
@@ -157,6 +167,11 @@ class QuotesOut(Schema):
     next: str | None
 
 
+Reversed = Annotated[
+    datetime | None, Field(description="When two people of the desk took the trade back, if they did.")
+]
+
+
 class ClientFill(Schema):
     """A trade from the client's side."""
 
@@ -172,6 +187,7 @@ class ClientFill(Schema):
     base_amount: Number
     quote_amount: Number
     filled_at: datetime
+    reversed_at: Reversed
 
 
 class LpFill(Schema):
@@ -189,6 +205,7 @@ class LpFill(Schema):
     base_amount: Number
     quote_amount: Number
     filled_at: datetime
+    reversed_at: Reversed
 
 
 FillOut = Annotated[ClientFill | LpFill, Field(discriminator="party")]

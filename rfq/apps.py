@@ -10,8 +10,9 @@ class RfqConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Register the acts on the market, and what the verification of the evidence looks at."""
-        from rfq import own_acts, verification  # noqa: PLC0415 - models must be loaded first
+        """Register the acts on the market, its papers, and what the verification of the evidence looks at."""
+        from rfq import own_acts, papers, verification  # noqa: PLC0415 - models must be loaded first
 
         own_acts.register()
+        papers.register()
         verification.register()

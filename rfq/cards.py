@@ -15,7 +15,8 @@ from django.utils.translation import gettext as _
 from rfq import queries, shown
 from rfq.models import Fill, Quote, Rfq
 from rfq.models.trading import Side
-from settlement.models import Settlement
+from settlement.models import PayoutAddress, Settlement
+from settlement.payments import BANK, Paid
 from trading.lib import numbers
 from trading.lib.chat import Button, message
 from trading.lib.errors import NotFound
@@ -23,7 +24,7 @@ from users import callbacks
 from users.models import Counterparty, User
 
 REVIEW, ACCEPT, BACK, CANCEL, PULL = "rfq.review", "rfq.accept", "rfq.back", "rfq.cancel", "quote.pull"
-CONFIRM_QUOTE = "quote.confirm"
+CONFIRM_QUOTE, AGAIN, QUOTE, PASS = "quote.confirm", "rfq.again", "quote.ask", "rfq.pass"
 USDT = "USDT"
 FEWEST_DECIMALS = 2
 ENDED = (Rfq.Status.FILLED, Rfq.Status.CANCELLED, Rfq.Status.EXPIRED, Rfq.Status.REJECTED)
@@ -68,7 +69,7 @@ class Voice:
 
 def face(*, user: User, ref: str, focus: str, now: datetime) -> Face:
     """
-    Draw the card of an RFQ for one person. Two queries, and one per button not drawn before.
+    Draw the card of an RFQ for one person. Three queries at most, and one per button not drawn before.
 
     :param focus: the quote whose full terms the client wants to see before deciding.
     :raises NotFound: there is no such RFQ, or it is not this person's to see.
@@ -96,12 +97,22 @@ def asked_for(rfq: Rfq, voice: Voice) -> str:
 
 def destination_of(thing: Rfq | Settlement, voice: Voice) -> str:
     """Write where the client's proceeds go."""
-    if thing.side == Side.SELL:
+    return place_words(thing.destination, thing.side, voice)
+
+
+def place_words(address: PayoutAddress | None, side: str, voice: Voice) -> str:
+    """Write where something goes: an address in full with its network, or the client's balance."""
+    if side == Side.SELL:
         return _("your balance at the desk")
-    if thing.destination is None:
+    if address is None:
         return _("your USDT balance at the desk")
-    label = f"{thing.destination.label} · " if thing.destination.label else ""
-    return label + voice.ref(f"{thing.destination.address} ({thing.destination.chain})")
+    label = f"{address.label} · " if address.label else ""
+    return label + voice.ref(f"{address.address} ({address.chain})")
+
+
+def moved(ref: str) -> str:
+    """Say that a card has been written anew."""
+    return message("telegram/card_moved.html", {"ref": ref})
 
 
 # --- the client's card ----------------------------------------------------------------------
@@ -116,12 +127,15 @@ def _client_face(found: queries.Detail, focus: str, voice: Voice) -> Face:
         return Face(text, is_final=True)
     if rfq.status in ENDED:
         text = message("telegram/client_ended.html", context | {"status": rfq.status})
-        return Face(text, is_final=True)
+        again = Button(_("Ask again"), callbacks.token_for(voice.user, AGAIN, rfq.ref))
+        return Face(text, ((again,),), is_final=True)
     context["expires"] = voice.clock(rfq.expires_at)
     chosen = next((quote for quote in found.quotes if quote.ref == focus), None)
-    if chosen and best_of(rfq, [chosen], voice.now):
-        return _confirm_face(rfq, chosen, context, voice)
     best = best_of(rfq, found.quotes, voice.now)
+    if chosen and best and best_of(rfq, [chosen], voice.now):
+        better = voice.price(best.all_in_price, rfq) if best.all_in_price != chosen.all_in_price else ""
+        return _confirm_face(rfq, chosen, context | {"better": better}, voice)
+    context["chosen_gone"] = chosen is not None
     cancel = Button(_("Cancel"), callbacks.token_for(voice.user, CANCEL, rfq.ref))
     if best is None:
         return Face(message("telegram/client_waiting.html", context), ((cancel,),))
@@ -129,7 +143,7 @@ def _client_face(found: queries.Detail, focus: str, voice: Voice) -> Face:
     accept = Button(
         _("Accept %(price)s") % {"price": price}, callbacks.token_for(voice.user, REVIEW, rfq.ref, best.ref)
     )
-    context |= _terms(rfq, best, voice) | {"chosen_gone": chosen is not None}
+    context |= _terms(rfq, best, voice)
     return Face(message("telegram/client_quoted.html", context), ((accept,), (cancel,)))
 
 
@@ -196,8 +210,14 @@ def _lp_face(found: queries.Detail, voice: Voice) -> Face:
     live = best_of(rfq, own, voice.now)
     context["quoted"] = live is not None
     context["was_quoted"] = last is not None
-    pull = [Button(_("Pull my quote"), callbacks.token_for(voice.user, PULL, rfq.ref, live.ref))] if live else []
-    return Face(message("telegram/lp_open.html", context), (tuple(pull),) if pull else ())
+    context["passed"] = live is None and queries.has_passed(rfq, voice.user.counterparty_id)
+    quote = Button(_("Quote again") if live else _("Quote"), callbacks.token_for(voice.user, QUOTE, rfq.ref))
+    if live:
+        second = Button(_("Pull my quote"), callbacks.token_for(voice.user, PULL, rfq.ref, live.ref))
+    else:
+        second = Button(_("Pass"), callbacks.token_for(voice.user, PASS, rfq.ref))
+    row = (quote,) if context["passed"] else (quote, second)
+    return Face(message("telegram/lp_open.html", context), (row,))
 
 
 def _entered_face(quote: Quote, context: dict[str, object], voice: Voice) -> Face:
@@ -217,20 +237,21 @@ def outcome_of(found: queries.Detail, own: Quote | None) -> str:
 # --- messages of their own ------------------------------------------------------------------
 
 
-def receipt(settlement: Settlement, fill: Fill, transfer: tuple[str, str], voice: Voice) -> str:
+def receipt(settlement: Settlement, fill: Fill, paid: Paid, voice: Voice) -> str:
     """
     Write the client's receipt of a settled trade.
 
-    :param transfer: chain and transaction id, empty when nothing moved on a chain.
+    :param paid: what paid it; nothing when nothing left the desk.
     """
-    chain, tx_hash = transfer
+    by_bank = paid.chain == BANK
     context = _trade(fill, voice) | {
         "ref": settlement.ref,
         "rfq": fill.rfq.ref,
         "side": fill.side,
-        "destination": destination_of(settlement, voice),
-        "chain": voice.ref(chain),
-        "tx_hash": tx_hash,
+        "destination": voice.ref(paid.account) if by_bank else destination_of(settlement, voice),
+        "chain": voice.ref(paid.chain),
+        "tx_hash": "" if by_bank else paid.reference,
+        "bank_reference": voice.ref(paid.reference) if by_bank else "",
         "settled": voice.clock(settlement.settled_at or voice.now),
     }
     return message("telegram/receipt.html", context)

@@ -97,3 +97,31 @@ class InternalNote(Forbidden):
 
     code = "internal_note"
     text = _("Internal notes are for the desk's own people.")
+
+
+class AttachmentTooBig(Invalid):
+    """The file has more bytes than are kept."""
+
+    code = "attachment_too_big"
+    text = _("The file is too big: at most 10 MB. Nothing was added.")
+
+
+class AttachmentOfWrongKind(Invalid):
+    """Its content is none of the kinds that are kept, whatever its name says."""
+
+    code = "attachment_of_wrong_kind"
+    text = _("Send a PDF, a PNG or JPEG picture, plain text or CSV: this file is none of them. Nothing was added.")
+
+
+class TooManyAttachments(Conflict):
+    """The dispute has as many files as one may have."""
+
+    code = "too_many_attachments"
+    text = _("This dispute has 10 files, which is the most. Nothing was added.")
+
+
+class AttachmentLost(Invalid):
+    """Telegram does not give the file."""
+
+    code = "attachment_lost"
+    text = _("Telegram did not give us the file. Send it again.")

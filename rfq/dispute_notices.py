@@ -1,7 +1,13 @@
 """What people in Telegram read about disputes. What a party reads names no other side and nobody of the desk."""
 
+from collections.abc import Mapping
+from typing import Any
+
+from django.template.defaultfilters import filesizeformat
+
 from rfq.cards import Voice
 from rfq.models import Dispute, DisputeNote
+from rfq.operations.attaching import REFUSALS
 from trading.lib.chat import message
 
 
@@ -35,6 +41,25 @@ def resolved(dispute: Dispute, voice: Voice) -> str:
     """Tell a party what came of its dispute."""
     context = _facts(dispute, voice) | {"outcome": dispute.outcome, "text": dispute.resolution}
     return message("telegram/dispute_resolved.html", context)
+
+
+def file_kept(dispute: Dispute, voice: Voice, facts: Mapping[str, Any], *, to_desk: bool) -> str:
+    """Tell the party, or who handles it, that a file was added."""
+    origin = facts.get("forwarded_from", "")
+    context = {
+        "name": facts["name"],
+        "size": filesizeformat(facts["size"]),
+        "origin": voice.ref(origin) if origin else "",
+    }
+    party = {"party": dispute.party.name} if to_desk else {}
+    return message("telegram/dispute_file_kept.html", _facts(dispute, voice) | context | party)
+
+
+def file_refused(dispute: Dispute, voice: Voice, facts: Mapping[str, Any]) -> str:
+    """Tell who sent a file why it was not kept."""
+    refusal = REFUSALS[facts["code"]](ref=dispute.ref, status=dispute.get_status_display())
+    context = {"name": facts["name"], "why": refusal.sentence}
+    return message("telegram/dispute_file_refused.html", _facts(dispute, voice) | context)
 
 
 def _facts(dispute: Dispute, voice: Voice) -> dict[str, object]:

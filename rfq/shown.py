@@ -12,6 +12,7 @@ from typing import Any
 
 from rfq.models import Fill, Outcome, Pair, Quote, Rfq
 from rfq.models.trading import Side
+from settlement.shown import reversed_at
 from trading.lib.money import USDT
 
 BALANCE = "balance"
@@ -149,4 +150,5 @@ def _trade(fill: Fill) -> Shown:
         "side": fill.side,
         "base_amount": plain(fill.base_amount, USDT.scale),
         "filled_at": fill.filled_at,
+        "reversed_at": reversed_at(fill.settlement),
     }

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from rfq.views import disputes, exposure, history, market, phone, rates, rfqs, scorecards, terms
+from rfq.views import disputes, exposure, history, market, phone, rates, receipts, rfqs, scorecards, terms
 
 app_name = "rfq"
 
@@ -14,11 +14,15 @@ urlpatterns = [
     path("rfqs/<str:ref>/quotes/new/", phone.new_quote, name="phone-quote"),
     path("disputes/", disputes.disputes, name="disputes"),
     path("disputes/<str:ref>/", disputes.dispute, name="dispute"),
+    path("disputes/<str:ref>/files/<int:number>/", disputes.attachment, name="dispute-file"),
     path("disputes/<str:ref>/assignment/", disputes.assignment, name="dispute-assignment"),
     path("disputes/<str:ref>/giving-back/", disputes.giving_back, name="dispute-giving-back"),
     path("disputes/<str:ref>/notes/", disputes.notes, name="dispute-notes"),
     path("disputes/<str:ref>/resolution/", disputes.resolution, name="dispute-resolution"),
     path("fills/<str:fill>/disputes/new/", disputes.new, name="dispute-new"),
+    path("fills/<str:fill>/receipt/", receipts.download, name="receipt"),
+    path("receipts/", receipts.check, name="receipts"),
+    path("receipts/keys", receipts.keys, name="receipt-keys"),
     path("rates/", rates.rates, name="rates"),
     path("lps/", scorecards.lps, name="lps"),
     path("lps/<str:ref>/", scorecards.lp, name="lp"),

@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from rfq import hours
 from rfq.models import LpTerms, Pair, TradingHours, TradingTerms
 from rfq.own_acts import lps, pairs, terms
-from rfq.own_acts.base import plain
 from trading.lib.errors import DeskError
 from users.forms import ProposalForm
 from users.forms.base import DIGITS
 from users.models import User
+from users.own_acts.base import plain
 
 TAIL = ("reason", "nominee", "otp_token", "key")
 LTR = {"dir": "ltr", "autocomplete": "off", "spellcheck": "false"}

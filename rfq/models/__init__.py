@@ -1,14 +1,16 @@
 """The market: what is traded, on which terms, at which reference, and the trades."""
 
-from rfq.models.disputes import Dispute, DisputeNote
+from rfq.models.disputes import Dispute, DisputeAttachment, DisputeNote
 from rfq.models.feed import FeedMark, PartyEvent, RequestKey
 from rfq.models.market import LpTerms, MarketState, Pair, TradingHours, TradingTerms
 from rfq.models.presence import Heartbeat
 from rfq.models.rates import RateSource, RateTick, ReferencePolicy, ReferenceRate, ReferenceState
+from rfq.models.receipts import Receipt
 from rfq.models.trading import Fill, Invitation, Outcome, Quote, Rfq
 
 __all__ = [
     "Dispute",
+    "DisputeAttachment",
     "DisputeNote",
     "FeedMark",
     "Fill",
@@ -22,6 +24,7 @@ __all__ = [
     "Quote",
     "RateSource",
     "RateTick",
+    "Receipt",
     "ReferencePolicy",
     "ReferenceRate",
     "ReferenceState",

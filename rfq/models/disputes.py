@@ -144,3 +144,39 @@ class DisputeNote(models.Model):
 
     def __str__(self) -> str:
         return f"{self.dispute_id} {self.added_at:%Y-%m-%d %H:%M}"
+
+
+class DisputeAttachment(models.Model):
+    """
+    A file that a party sent to its dispute, whole and as it came.
+
+    What kind it is its content says (`media_type`), not its name; `sha256` is of the content, in hex. The same
+    content is kept once in a dispute. The database checks size, sum and number again. `forwarded_from` is whose
+    message it was and when, where the party passed it on, as Telegram tells it.
+    """
+
+    append_only: ClassVar[bool] = True
+
+    dispute = models.ForeignKey(Dispute, on_delete=models.PROTECT, related_name="attachments")
+    sent_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    idempotency_key = models.CharField(max_length=64)
+    name = models.CharField(max_length=128)
+    media_type = models.CharField(max_length=32)
+    size = models.PositiveIntegerField()
+    sha256 = models.CharField(max_length=64)
+    content = models.BinaryField()
+    forwarded_from = models.CharField(max_length=160, blank=True, default="", db_default="")
+    added_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["sent_by", "idempotency_key"], name="dispute_attachment_key_once"),
+            models.UniqueConstraint(fields=["dispute", "sha256"], name="dispute_attachment_once"),
+            models.CheckConstraint(
+                condition=Q(media_type__in=["application/pdf", "image/png", "image/jpeg", "text/plain", "text/csv"]),
+                name="dispute_attachment_kind_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.dispute_id} {self.name}"

@@ -31,6 +31,7 @@ from rfq.models.trading import Side
 from rfq.operations.gates import closing_of, lock_cap, require_within, why_stopped
 from rfq.operations.requesting import check_size
 from rfq.operations.taking import Taken, take
+from rfq.queries import REVERSED
 from rfq.references import Reference, loaded_reference, why_lapsed
 from settlement.operations import Terms, open_settlement
 from trading.lib.clock import DatabaseClock
@@ -67,6 +68,7 @@ def accept_quote(*, quote_ref: str, actor: User, key: str, now: datetime) -> Fil
     :raises AboveMaximum: larger than the client's maximum.
     :raises DailyLimit: the day's notional would be exceeded.
     :raises InsufficientBalance: neither balance nor credit line covers it.
+    :raises TooMuchWaits: too many deliveries wait for people, or one for too long.
     """
     capabilities.require(actor, "rfq.accept")
     terms = _lock_client(quote_ref, actor)
@@ -114,7 +116,7 @@ def _lock_client(quote_ref: str, actor: User) -> TradingTerms:
 
 def _lock_quote(quote_ref: str, *, key: str, now: datetime) -> Quote:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    fills = Fill.objects.filter(client=OuterRef("rfq__counterparty"), filled_at__gte=today).order_by()
+    fills = Fill.objects.filter(client=OuterRef("rfq__counterparty"), filled_at__gte=today).exclude(REVERSED).order_by()
     traded = Coalesce(
         Subquery(fills.values("client").annotate(total=Sum("base_amount")).values("total")),
         Value(Decimal(0)),

@@ -101,7 +101,7 @@ def assign_dispute(*, dispute_ref: str, to: User, actor: User, now: datetime) ->
     :raises NotAHandler: that person may not handle disputes, does not serve the client, or took part in the trade.
     """
     dispute = _locked_by_desk(dispute_ref, actor)
-    _require_live(dispute)
+    require_live(dispute)
     if dispute.assigned_to_id == to.pk:
         return dispute
     if dispute.status == Status.ASSIGNED:
@@ -129,7 +129,7 @@ def unassign_dispute(*, dispute_ref: str, actor: User, now: datetime) -> Dispute
     :raises NotAssigned: nobody handles it.
     """
     dispute = _locked_by_desk(dispute_ref, actor)
-    _require_live(dispute)
+    require_live(dispute)
     if dispute.status == Status.OPEN:
         raise NotAssigned(ref=dispute.ref)
     before = {"status": dispute.status, "assigned_to": _handler(dispute)}
@@ -168,7 +168,7 @@ def add_note(*, dispute_ref: str, remark: Remark, actor: User, now: datetime) ->
     :raises NamesOtherSide: the party reads it, and it names the other side of the trade.
     """
     is_of_desk = actor.counterparty_id is None
-    dispute = _locked_by_desk(dispute_ref, actor) if is_of_desk else _locked_by_party(dispute_ref, actor)
+    dispute = _locked_by_desk(dispute_ref, actor) if is_of_desk else locked_by_party(dispute_ref, actor)
     if remark.is_internal and not is_of_desk:
         raise InternalNote
     text = _words(remark.text)
@@ -177,7 +177,7 @@ def add_note(*, dispute_ref: str, remark: Remark, actor: User, now: datetime) ->
         if (known.dispute_id, known.text, known.is_internal) != (dispute.pk, text, remark.is_internal):
             raise KeyReused
         return known
-    _require_live(dispute)
+    require_live(dispute)
     if is_of_desk and not remark.is_internal:
         _require_blind(dispute, text)
     note = DisputeNote.objects.create(
@@ -212,7 +212,7 @@ def resolve_dispute(*, dispute_ref: str, outcome: str, text: str, actor: User, n
     :raises NamesOtherSide: they name the other side of the trade.
     """
     dispute = _locked_by_desk(dispute_ref, actor)
-    _require_live(dispute)
+    require_live(dispute)
     if dispute.status == Status.OPEN:
         raise NotAssigned(ref=dispute.ref)
     if dispute.assigned_to_id != actor.pk:
@@ -238,10 +238,10 @@ def withdraw_dispute(*, dispute_ref: str, actor: User, now: datetime) -> Dispute
     :raises NotFound: not one of the actor's party.
     :raises DisputeOver: it is resolved.
     """
-    dispute = _locked_by_party(dispute_ref, actor)
+    dispute = locked_by_party(dispute_ref, actor)
     if dispute.status == Status.WITHDRAWN:
         return dispute
-    _require_live(dispute)
+    require_live(dispute)
     before = {"status": dispute.status}
     dispute.move(Status.WITHDRAWN, at=now, closed_at=now)
     change = audit.Change(before=before, after={"status": dispute.status}, capability=OWN)
@@ -287,7 +287,8 @@ def _require_blind(dispute: Dispute, text: str) -> None:
         raise NamesOtherSide(name=other.name, field="text")
 
 
-def _require_live(dispute: Dispute) -> None:
+def require_live(dispute: Dispute) -> None:
+    """Refuse what comes too late."""
     if not dispute.is_live:
         raise DisputeOver(ref=dispute.ref, status=Status(dispute.status).label)
 
@@ -303,7 +304,8 @@ def _locked_by_desk(ref: str, actor: User) -> Dispute:
     return dispute
 
 
-def _locked_by_party(ref: str, actor: User) -> Dispute:
+def locked_by_party(ref: str, actor: User) -> Dispute:
+    """Lock one of the disputes of the actor's party, and read it."""
     capabilities.require(actor, OWN)
     return _locked(Dispute.objects.filter(ref=ref, party=actor.counterparty_id, party__isnull=False))
 

@@ -32,6 +32,21 @@ def pull_quote(*, rfq_ref: str, actor: User, now: datetime) -> Quote:
     return live[-1]
 
 
+@operation
+def pull_quotes(*, actor: User, now: datetime) -> int:
+    """
+    Take all of the LP's live quotes back, whatever they are on; the answer is how many.
+
+    :raises NotAnLp: the actor quotes for no LP.
+    :raises NoSuchQuote: the LP has none.
+    """
+    capabilities.require(actor, "rfq.quote")
+    pulled = pull_all(lp_of(actor), reason="all_pulled", actor=actor, capability="rfq.quote", now=now)
+    if not pulled:
+        raise NoSuchQuote
+    return pulled
+
+
 def pull_all(lp: Counterparty, *, reason: str, actor: User | None, capability: str, now: datetime) -> int:
     """
     Take every live quote of an LP back; the answer is how many. Assumes a transaction; locks the RFQs.

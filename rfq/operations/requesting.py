@@ -196,7 +196,7 @@ def _new_rfq(request: RfqRequest, *, client: Counterparty, trader: User, now: da
     unit = USDT if request.unit == USDT.code else pair.quote_unit
     if request.unit != unit.code:
         raise UnknownPair(pair=f"USDT/{request.unit}", pairs=pair.quote_asset_id)
-    _check_amount(request.amount, unit)
+    check_amount(request.amount, unit)
     is_base = unit == USDT
     return Rfq(
         counterparty=client,
@@ -213,7 +213,12 @@ def _new_rfq(request: RfqRequest, *, client: Counterparty, trader: User, now: da
     )
 
 
-def _check_amount(amount: Decimal, unit: Unit) -> None:
+def check_amount(amount: Decimal, unit: Unit) -> None:
+    """
+    Whether it is an amount of that currency at all.
+
+    :raises BadAmount: not positive, or too many decimals.
+    """
     is_sane = amount.is_finite() and 0 < amount < LARGEST
     if not is_sane or amount != amount.quantize(unit.step):
         raise BadAmount(amount=amount, unit=unit.code, scale=unit.scale)

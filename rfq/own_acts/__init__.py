@@ -1,9 +1,10 @@
-"""The acts on the market that two decide: terms, trading hours, pairs, LPs' caps, and the end of a pause."""
+"""The acts on the market that two decide: terms, hours, pairs, LPs' caps, the end of a pause, a trade taken back."""
 
 from rfq.own_acts.desk import ResumeDesk
 from rfq.own_acts.hours import ChangeHours
 from rfq.own_acts.lps import ChangeLpTerms, ResumeLp
 from rfq.own_acts.pairs import ChangePair, OpenPair, ResumePair
+from rfq.own_acts.reversing import ReverseFill
 from rfq.own_acts.terms import ChangeTerms, UnfreezeClient
 from users import acts
 
@@ -17,6 +18,7 @@ ACTS: tuple[type[acts.Act], ...] = (
     ChangePair,
     ResumePair,
     ResumeDesk,
+    ReverseFill,
 )
 
 

@@ -1,18 +1,13 @@
-"""What the acts on the market share: their refusals, numbers in details, and acts on a client or an LP."""
+"""What the acts on the market share: their refusals, and acts on a client or an LP."""
 
-import re
-from decimal import Decimal
 from typing import ClassVar
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as lazy
 
 from trading.lib.errors import Conflict, NotFound
-from users.acts import Act, Payload
+from users.acts import Act
 from users.models import Counterparty
-from users.own_acts.base import BadPayload
-
-PLAIN_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?", re.ASCII)
 
 
 class NothingChanges(Conflict):
@@ -27,29 +22,6 @@ class NotPaused(Conflict):
 
     code = "not_paused"
     text = lazy("{what} is not paused.")
-
-
-def amount_of(payload: Payload, field: str, *, places: int) -> Decimal:
-    """
-    A number of the details: plain digits in a text, with at most so many decimals.
-
-    :raises BadPayload: anything else.
-    """
-    value = payload.get(field)
-    if not isinstance(value, str) or not PLAIN_NUMBER.fullmatch(value):
-        raise BadPayload(field=field)
-    amount = Decimal(value)
-    if amount != amount.quantize(Decimal(1).scaleb(-places)):
-        raise BadPayload(field=field)
-    return amount
-
-
-def plain(value: Decimal | None) -> str | None:
-    """A number as details and evidence have it: plain digits, no more than it needs."""
-    if value is None:
-        return None
-    text = f"{value:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 class OnParty(Act):

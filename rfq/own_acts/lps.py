@@ -9,11 +9,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from rfq.models import LpTerms
-from rfq.own_acts.base import NothingChanges, NotPaused, OnParty, amount_of, plain
+from rfq.own_acts.base import NothingChanges, NotPaused, OnParty
 from users import acts, audit
 from users.acts import Line, Payload
 from users.models import ApprovalRequest, Counterparty
-from users.own_acts.base import BadPayload, is_number
+from users.own_acts.base import BadPayload, amount_of, is_number, plain
 
 FEWEST, MOST, WHOLE = 5, 1000, 100
 RATES = ("minimum_response_percent", "maximum_reject_percent")

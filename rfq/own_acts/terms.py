@@ -10,12 +10,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
 
 from rfq.models import Pair, TradingTerms
-from rfq.own_acts.base import NothingChanges, OnParty, amount_of, plain
+from rfq.own_acts.base import NothingChanges, OnParty
 from trading.lib.errors import Conflict
 from users import acts, audit
 from users.acts import Line, Payload
 from users.models import ApprovalRequest, Counterparty
-from users.own_acts.base import BadPayload
+from users.own_acts.base import BadPayload, amount_of, plain
 
 HIGHEST_MARKUP = Decimal(1000)
 # The terms by name: what they are called, and with how many decimals.

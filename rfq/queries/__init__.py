@@ -9,8 +9,9 @@ from typing import Any
 from django.db.models import Aggregate, Count, DateTimeField, DecimalField, F, Func, Prefetch, Q, QuerySet, Sum, Value
 from django.db.models.functions import Abs
 
-from rfq.models import Fill, Quote, Rfq
+from rfq.models import Fill, Invitation, Quote, Rfq
 from rfq.models.trading import Side
+from settlement.models import Settlement
 from trading.lib.errors import NotFound
 from users.models import Counterparty, User
 from users.queries.scopes import within
@@ -19,6 +20,7 @@ PAGE_SIZE = 50
 QUOTE_SLA = timedelta(seconds=20)
 BUCKET = timedelta(hours=1)
 BPS = Decimal(10_000)
+REVERSED = Q(settlement__status=Settlement.Status.REVERSED)  # fills that two people took back: they count no more
 
 _Status = Rfq.Status
 # What the filter of the blotter stands for; "" is everything, "live" what can still trade.
@@ -149,7 +151,7 @@ def detail(ref: str, *, reader: User | None) -> Detail:
     :raises NotFound: there is none of that ref, or not for this reader.
     """
     related = ("counterparty", "requested_by", "entered_by", "pair__quote_asset", "destination")
-    fill = ("fill__lp", "fill__accepted_by", "fill__settlement", "fill__quote")
+    fill = ("fill__lp", "fill__accepted_by", "fill__settlement__reversal__request__requested_by", "fill__quote")
     rfq = Rfq.objects.select_related(*related, *fill).filter(within(reader, "counterparty"), ref=ref).first()
     if rfq is None:
         raise NotFound(ref=ref)
@@ -157,11 +159,18 @@ def detail(ref: str, *, reader: User | None) -> Detail:
     return Detail(rfq, list(quotes), getattr(rfq, "fill", None))
 
 
+def has_passed(rfq: Rfq, lp_id: int | None) -> bool:
+    """Whether this LP makes no price on it. One query."""
+    return Invitation.objects.filter(rfq=rfq, lp=lp_id, passed_at__isnull=False).exists()
+
+
 def today(*, reader: User, now: datetime) -> Day:
-    """Sum up the fills since midnight UTC of the clients the reader serves, hour by hour. Two queries."""
+    """Sum up the fills since midnight UTC of the clients the reader serves, by hour; none reversed. Two queries."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     spread = Abs(F("price") - F("lp_price")) / F("lp_price") * Value(BPS)
-    fills = Fill.objects.filter(within(reader, "client"), filled_at__gte=midnight).annotate(spread=spread)
+    fills = (
+        Fill.objects.filter(within(reader, "client"), filled_at__gte=midnight).exclude(REVERSED).annotate(spread=spread)
+    )
     measures = {"volume": Sum("base_amount"), "number": Count("pk"), "median": Median("spread")}
     at_bucket = DateBin(Value(BUCKET), F("filled_at"), Value(midnight))
     traded: dict[datetime, dict[str, Any]] = {

@@ -1,10 +1,10 @@
 """Reads about disputes. Each has a fixed number of queries."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from django.db.models import Count, Q, QuerySet
 
-from rfq.models import Dispute, DisputeNote, Fill
+from rfq.models import Dispute, DisputeAttachment, DisputeNote, Fill
 from trading.lib.errors import NotFound
 from users import capabilities
 from users.models import Counterparty, User
@@ -50,10 +50,11 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One dispute with its notes, oldest first."""
+    """One dispute with its notes and files, oldest first. The files' content is not read."""
 
     dispute: Dispute
     notes: list[DisputeNote]
+    files: list[DisputeAttachment] = field(default_factory=list)
 
 
 def page(criteria: Criteria, *, size: int = PAGE_SIZE) -> Page:
@@ -74,14 +75,39 @@ def counts(reader: User) -> Counts:
 
 def detail(ref: str, *, reader: User) -> Detail:
     """
-    Read one dispute as the desk sees it. Two queries.
+    Read one dispute as the desk sees it. Three queries.
 
     :raises NotFound: there is none of that ref, or not for this reader.
     """
     dispute = served(reader).filter(ref=ref).first()
     if dispute is None:
         raise NotFound(ref=ref)
-    return Detail(dispute, list(_notes(dispute)))
+    return Detail(dispute, list(_notes(dispute)), files_of(dispute))
+
+
+def files_of(dispute: Dispute) -> list[DisputeAttachment]:
+    """The files of a dispute, oldest first, without their content. One query."""
+    found = DisputeAttachment.objects.filter(dispute=dispute).select_related("sent_by")
+    return list(found.defer("content").order_by("pk"))
+
+
+def attachment(ref: str, number: int, *, reader: User) -> DisputeAttachment:
+    """
+    Read one file of a dispute that the reader serves, content and all. One query.
+
+    :raises NotFound: there is none, or not for this reader.
+    """
+    scope = within(reader, f"dispute__{SCOPE}")
+    found = DisputeAttachment.objects.filter(scope, dispute__ref=ref, pk=number).select_related("dispute").first()
+    if found is None:
+        raise NotFound(ref=ref)
+    return found
+
+
+def own_attachments(reader: User) -> QuerySet[DisputeAttachment]:
+    """The files of the disputes of the reader's party."""
+    found = DisputeAttachment.objects.filter(dispute__party=reader.counterparty_id, dispute__party__isnull=False)
+    return found.select_related("dispute")
 
 
 def of_party(party: Counterparty) -> QuerySet[Dispute]:
@@ -154,7 +180,7 @@ def participants(fill: Fill) -> set[int]:
 
 def whole() -> QuerySet[Dispute]:
     """The disputes with all that a page or a message about one shows."""
-    trade = ("fill__client", "fill__lp", "fill__rfq__pair__quote_asset", "fill__quote", "fill__settlement")
+    trade = ("fill__client", "fill__lp", "fill__rfq__pair__quote_asset", "fill__quote", "fill__settlement__reversal")
     return Dispute.objects.select_related("party", "opened_by", "assigned_to", *trade)
 
 

@@ -106,13 +106,13 @@ def days(*, reader: User, now: datetime, number: int = DAYS) -> list[DayRow]:
     """
     Sum up the trades of the last days, newest first, of the clients the reader serves. One query.
 
-    Trades whose settlement was cancelled are left out: nothing was earned by them.
+    Trades whose settlement was cancelled, or that were reversed, are left out: nothing was earned by them.
     """
     first = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=number - 1)
     spread = Abs(F("price") - F("lp_price")) / F("lp_price") * Value(BPS)
     fills = Fill.objects.filter(within(reader, "client"), filled_at__gte=first)
     rows = (
-        fills.exclude(settlement__status=Settlement.Status.CANCELLED)
+        fills.exclude(settlement__status__in=[Settlement.Status.CANCELLED, Settlement.Status.REVERSED])
         .annotate(day=TruncDate("filled_at", tzinfo=UTC), spread=spread)
         .values_list("day", "settlement__quote_asset__code", "settlement__quote_asset__scale")
         .annotate(

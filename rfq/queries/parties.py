@@ -5,7 +5,7 @@ from datetime import datetime
 
 from django.db.models import F, Prefetch, Q, QuerySet
 
-from rfq.models import Fill, Pair, PartyEvent, Quote, Rfq, TradingTerms
+from rfq.models import Fill, Invitation, Pair, PartyEvent, Quote, Rfq, TradingTerms
 from rfq.models.feed import oldest_running
 from users.models import Counterparty
 
@@ -33,6 +33,12 @@ def asked_of(lp: Counterparty) -> QuerySet[Rfq]:
     return rows.prefetch_related(Prefetch("quotes", own, to_attr="own_quotes"))
 
 
+def passed(lp: Counterparty, rfqs: Sequence[Rfq]) -> list[int]:
+    """Which of these requests (their ids) the LP makes no price on. One query."""
+    mine = Invitation.objects.filter(lp=lp, rfq__in=rfqs, passed_at__isnull=False)
+    return list(mine.values_list("rfq", flat=True))
+
+
 def is_live(now: datetime) -> Q:
     """Requests that can still be quoted."""
     return Q(status__in=Rfq.LIVE, expires_at__gt=now)
@@ -50,7 +56,7 @@ def quotes_of(lp: Counterparty) -> QuerySet[Quote]:
 
 def trades() -> QuerySet[Fill]:
     """All trades, with what is shown of them loaded."""
-    return Fill.objects.select_related("rfq__pair__quote_asset", "quote", "settlement", "lp")
+    return Fill.objects.select_related("rfq__pair__quote_asset", "quote", "settlement__reversal", "lp")
 
 
 def fills_of(party: Counterparty) -> QuerySet[Fill]:

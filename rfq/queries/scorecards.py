@@ -20,6 +20,7 @@ WINDOWS = {"24h": timedelta(hours=24), "7d": timedelta(days=7), "30d": timedelta
 BUCKETS = ("small", "medium", "large", "block", "unknown")
 HUNDRED = Decimal(100)
 
+# A trade that was reversed counts as none: the LP was asked and has answered.
 # A request in fiat has the size that its trade or its first quote gave it, the same for every LP that was asked.
 # An LP that came without being asked has the instant of its quote as its invitation: it took no time to count.
 FIGURES = """
@@ -31,7 +32,9 @@ FIGURES = """
             extract(epoch from mine.first_at - invitation.invited_at)::numeric * 1000 as first_ms
         from rfq_invitation invitation
         join rfq_rfq rfq on rfq.id = invitation.rfq_id
-        left join rfq_fill fill on fill.rfq_id = rfq.id
+        left join rfq_fill fill on fill.rfq_id = rfq.id and not exists (
+            select from settlement_settlement where id = fill.settlement_id and status = 'reversed'
+        )
         left join lateral (
             select base_amount from rfq_quote
             where rfq_id = rfq.id and status <> 'rejected' and rfq.base_amount is null and fill.id is null
@@ -41,9 +44,9 @@ FIGURES = """
             select count(*) filter (where status <> 'rejected') as quotes,
                 count(*) filter (where status = 'rejected') as rejected,
                 count(*) filter (where status = 'pulled') as pulled,
-                coalesce(bool_or(outcome = 'traded'), false) as traded,
-                coalesce(bool_or(outcome = 'cover'), false) as cover,
-                coalesce(bool_or(outcome = 'tied'), false) as tied,
+                fill.id is not null and coalesce(bool_or(outcome = 'traded'), false) as traded,
+                fill.id is not null and coalesce(bool_or(outcome = 'cover'), false) as cover,
+                fill.id is not null and coalesce(bool_or(outcome = 'tied'), false) as tied,
                 min(created_at) filter (where status <> 'rejected') as first_at,
                 min(abs(all_in_price - fill.price)) filter (where outcome in ('cover', 'tied', 'away')) as distance
             from rfq_quote where rfq_id = rfq.id and lp_id = invitation.lp_id
@@ -166,6 +169,11 @@ def scorecard(ref: str, *, window: timedelta, reader: User, now: datetime) -> Sc
     if not found:
         raise NotFound(ref=ref)
     return found[0]
+
+
+def own_scorecard(lp: Counterparty, *, window: timedelta, now: datetime) -> Scorecard:
+    """Read the scorecard of an LP for its own people. Four queries."""
+    return _read(Counterparty.objects.filter(pk=lp.pk), window, now)[0]
 
 
 def _read(parties: QuerySet[Counterparty], window: timedelta, now: datetime) -> list[Scorecard]:

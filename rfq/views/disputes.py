@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
@@ -92,6 +93,19 @@ def new(request: HttpRequest, fill: str) -> HttpResponse:
     return render(request, "rfq/disputes/new.html", {"room": "disputes", "fill": trade, "form": form}, status=status)
 
 
+@require_safe
+@console("dispute.view")
+def attachment(request: HttpRequest, ref: str, number: int) -> HttpResponse:
+    """Send a file of a dispute, always as a download; who took it is noted."""
+    actor = access.actor(request)
+    file = operations.read_attachment(dispute_ref=ref, number=number, actor=actor, now=clock.now())
+    response = HttpResponse(bytes(file.content), content_type="application/octet-stream")
+    response.headers["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=file.name)
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
+    return response
+
+
 @require_POST
 @console("dispute.handle")
 def assignment(request: HttpRequest, ref: str) -> HttpResponse:
@@ -175,13 +189,16 @@ def _show(request: HttpRequest, ref: str, sent: Desk | None = None, *, status: i
     actor = access.actor(request)
     found = queries.detail(ref, reader=actor)
     events = events_about([ref])
-    version = http.fingerprint(found.dispute.updated_at, len(found.notes), len(events), now=clock.now())
+    version = http.fingerprint(
+        found.dispute.updated_at, len(found.notes), len(found.files), len(events), now=clock.now()
+    )
     if http.is_unchanged(request, version):
         return http.nothing_new()
     context = {
         "room": "disputes",
         "dispute": found.dispute,
         "notes": found.notes,
+        "files": found.files,
         "events": events,
         "poll_url": f"{reverse('rfq:dispute', args=[ref])}?{http.VERSION_PARAMETER}={version}",
     }

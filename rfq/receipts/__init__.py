@@ -1,0 +1,1 @@
+"""Receipts of trades: what each reader may know, signed; and how a receipt is checked."""
