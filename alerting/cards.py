@@ -49,6 +49,12 @@ def prepare(message: OutboundMessage, *, now: datetime) -> Delivery:
     return Delivery(card) if unchanged else Delivery(card, face.text, buttons)
 
 
+def moved(message: OutboundMessage) -> str:
+    """What stands where a card was, for its reader."""
+    with translation.override(message.user.language if message.user else None):
+        return rfq_cards.moved(message.payload["subject"])
+
+
 def render(user: User, subject: str, *, focus: str, now: datetime) -> rfq_cards.Face:
     """Draw the card of this RFQ for this person, in their language."""
     with translation.override(user.language):

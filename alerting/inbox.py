@@ -56,3 +56,20 @@ def chat_of(payload: Payload) -> int:
             chat = part.get("chat") or part.get("message", {}).get("chat") or part.get("from") or {}
             return int(chat.get("id", 0))
     return 0
+
+
+def storable(value: Any) -> Any:
+    """
+    Replace, in the texts of an update, what PostgreSQL keeps in no text: NUL, and halves of characters.
+
+    One such update that cannot be stored would be sent again for ever, and hold up all others.
+    """
+    match value:
+        case str():
+            return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case Mapping():
+            return {storable(name): storable(part) for name, part in value.items()}
+        case list():
+            return [storable(part) for part in value]
+        case _:
+            return value

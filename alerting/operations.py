@@ -3,15 +3,17 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from alerting.inbox import Outgoing, Payload, chat_of
+from alerting.inbox import Outgoing, Payload, chat_of, storable
 from alerting.models import Heartbeat, InboundUpdate, LiveCard, OutboundMessage
 from trading.lib import jobs
 from trading.lib.operations import operation
+from users import audit
 from users.models import TelegramLink
 
 MAX_ATTEMPTS = 3
 RETRY_SECONDS = (0.5, 2.0)
 LONGEST_ERROR = 300
+MOST_COUNTED = 32_767
 KEPT_FOR = timedelta(days=30)
 
 _Inbound, _Outbound = InboundUpdate.Status, OutboundMessage.Status
@@ -25,12 +27,14 @@ def store_updates(*, updates: Sequence[Payload], now: datetime) -> None:
     A chat that writes can be reached again.
     """
     rows = [
-        InboundUpdate(update_id=update["update_id"], chat_id=chat_of(update), payload=update, received_at=now)
+        InboundUpdate(update_id=update["update_id"], chat_id=chat_of(update), payload=storable(update), received_at=now)
         for update in updates
     ]
     InboundUpdate.objects.bulk_create(rows, ignore_conflicts=True)
-    for chat_id in sorted({row.chat_id for row in rows}):
+    chats = sorted({row.chat_id for row in rows})
+    for chat_id in chats:
         handle_later(chat_id)
+    _open_chats({row.chat_id for row in rows if "message" in row.payload or "callback_query" in row.payload}, now)
 
 
 @operation
@@ -78,13 +82,13 @@ def queue(messages: Iterable[OutboundMessage], now: datetime) -> None:
 def handle_later(chat_id: int, *, at: datetime | None = None) -> None:
     """Have the chat's waiting updates handled, one job at a time per chat."""
     later = jobs.Later(at=at) if at else None
-    jobs.defer("alerting.handle_chat", lock=f"chat:{chat_id}", later=later, chat_id=chat_id)
+    jobs.defer("alerting.handle_chat", lock=f"chat:{chat_id}", later=later, unless_waiting=at is None, chat_id=chat_id)
 
 
 def deliver_later(chat_id: int, *, at: datetime | None = None) -> None:
     """Have the chat's waiting messages delivered, one job at a time per chat."""
     later = jobs.Later(at=at) if at else None
-    jobs.defer("alerting.deliver", lock=f"out:{chat_id}", later=later, chat_id=chat_id)
+    jobs.defer("alerting.deliver", lock=f"out:{chat_id}", later=later, unless_waiting=at is None, chat_id=chat_id)
 
 
 @operation
@@ -97,7 +101,7 @@ def claim_message(*, message: OutboundMessage, now: datetime) -> None:
     """
     if message.status == _Outbound.SENDING:
         message.move(_Outbound.WAITING, at=now)
-    message.move(_Outbound.SENDING, at=now, attempts=message.attempts + 1)
+    message.move(_Outbound.SENDING, at=now, attempts=min(message.attempts + 1, MOST_COUNTED))
 
 
 @operation
@@ -115,6 +119,12 @@ def message_postponed(*, message: OutboundMessage, error: str, until: datetime, 
     """Put a message back until then; the chat's other messages wait behind it."""
     message.move(_Outbound.WAITING, at=now, error=error[:LONGEST_ERROR], not_before=until)
     deliver_later(message.chat_id, at=until)
+
+
+@operation
+def message_too_late(*, message: OutboundMessage, error: str, now: datetime) -> None:
+    """Leave a message unsaid that has lost its meaning."""
+    message.move(_Outbound.TOO_LATE, at=now, error=error[:LONGEST_ERROR])
 
 
 @operation
@@ -137,11 +147,31 @@ def chat_unreachable(*, chat_id: int, now: datetime) -> None:
 
 
 @operation
-def chat_reachable(*, chat_id: int) -> None:
+def chat_reachable(*, chat_id: int, now: datetime) -> None:
     """Note that this chat takes messages (again)."""
-    TelegramLink.objects.filter(telegram_id=chat_id, ended_at=None).exclude(unreachable_at=None).update(
-        unreachable_at=None
-    )
+    _open_chats({chat_id}, now)
+
+
+@operation
+def renew_menus(*, edition: str, now: datetime) -> None:
+    """
+    Have every chat that can be written to show this edition of its menu, once.
+
+    What is in a menu is decided at delivery. A change of one person's menu comes by its event (`alerting.routing`);
+    this is for menus that changed for everybody, and for chats that never had one.
+    """
+    links = TelegramLink.objects.select_related("user").filter(ended_at=None, unreachable_at=None)
+    rows = [
+        OutboundMessage(
+            key=f"menu:{edition}:{link.pk}",
+            chat_id=link.telegram_id,
+            user=link.user,
+            method=OutboundMessage.Method.MENU,
+        )
+        for link in links.order_by("pk")
+    ]
+    known = set(OutboundMessage.objects.filter(key__in=[row.key for row in rows]).values_list("key", flat=True))
+    queue([row for row in rows if row.key not in known], now)
 
 
 @operation
@@ -169,8 +199,20 @@ def forget_old(*, now: datetime) -> None:
 
 
 def _close_chat(chat_id: int, now: datetime) -> None:
-    live = TelegramLink.objects.filter(telegram_id=chat_id, ended_at=None, unreachable_at=None)
-    live.update(unreachable_at=now)
+    """Mark the link, once; operations hear of it by the event."""
+    live = TelegramLink.objects.select_related("user").filter(telegram_id=chat_id, ended_at=None, unreachable_at=None)
+    for link in live.select_for_update(of=("self",)):
+        TelegramLink.objects.filter(pk=link.pk).update(unreachable_at=now)
+        change = audit.Change(after={"telegram_id": chat_id})
+        audit.record("telegram.unreachable", actor=None, subject=link.user, at=now, change=change)
+
+
+def _open_chats(chat_ids: Iterable[int], now: datetime) -> None:
+    closed = TelegramLink.objects.select_related("user").filter(telegram_id__in=chat_ids, ended_at=None)
+    for link in closed.exclude(unreachable_at=None).select_for_update(of=("self",)).order_by("pk"):
+        TelegramLink.objects.filter(pk=link.pk).update(unreachable_at=None)
+        change = audit.Change(after={"telegram_id": link.telegram_id})
+        audit.record("telegram.reachable", actor=link.user, subject=link.user, at=now, change=change)
 
 
 def _queue_answers(update: InboundUpdate, answers: Sequence[Outgoing], now: datetime) -> None:
@@ -183,7 +225,10 @@ def _queue_answers(update: InboundUpdate, answers: Sequence[Outgoing], now: date
                 subject=answer.payload["subject"],
                 defaults={"user_id": answer.user_id, "focus": focus},
             )
-            if not made and card.focus != focus:
+            if answer.payload.get("renew"):
+                answer.payload["left"] = card.message_id
+                LiveCard.objects.filter(pk=card.pk).update(message_id=None, digest="", closed_at=None, focus=focus)
+            elif not made and card.focus != focus:
                 LiveCard.objects.filter(pk=card.pk).update(focus=focus)
     rows = [
         OutboundMessage(

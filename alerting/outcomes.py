@@ -38,4 +38,11 @@ class Refused:
     why: str
 
 
-type Outcome = Sent | Later | Unreachable | Gone | Refused
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """It would mean nothing any more."""
+
+    why: str
+
+
+type Outcome = Sent | Later | Unreachable | Gone | Refused | TooLate

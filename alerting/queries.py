@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 from django.db.models import Q
 
-from alerting.models import Heartbeat, InboundUpdate, OutboundMessage
+from alerting.models import Heartbeat, InboundUpdate, LiveCard, OutboundMessage
 
+SILENT_AFTER = timedelta(seconds=60)  # a process that has not shown itself for so long is not there
 UNSETTLED = (OutboundMessage.Status.WAITING, OutboundMessage.Status.SENDING)
 
 
@@ -15,10 +16,23 @@ def next_update(chat_id: int) -> InboundUpdate | None:
     return waiting.order_by("update_id").first()
 
 
+def was_handled(chat_id: int, message_id: int | None) -> bool:
+    """Whether a message that somebody wrote, or a change to it, has been seen through by its handler."""
+    handled = InboundUpdate.objects.filter(chat_id=chat_id, status=InboundUpdate.Status.HANDLED)
+    is_it = Q(payload__message__message_id=message_id) | Q(payload__edited_message__message_id=message_id)
+    return handled.filter(is_it).exists()
+
+
 def next_message(chat_id: int) -> OutboundMessage | None:
     """Find the first message to the chat that is not through, in the order they were written."""
     unsettled = OutboundMessage.objects.filter(chat_id=chat_id, status__in=UNSETTLED).select_related("user")
     return unsettled.order_by("pk").first()
+
+
+def anything_sent(*, since: datetime) -> bool:
+    """Whether Telegram took any message since then, of whatever chat."""
+    recent = OutboundMessage.objects.filter(created_at__gt=since - timedelta(hours=1), sent_at__gt=since)
+    return recent.exists()
 
 
 def forgotten_chats(*, now: datetime, patience: timedelta) -> tuple[list[int], list[int]]:
@@ -39,3 +53,9 @@ def forgotten_chats(*, now: datetime, patience: timedelta) -> tuple[list[int], l
 def heartbeats() -> dict[str, datetime]:
     """When each process last showed that it works, by name."""
     return dict(Heartbeat.objects.values_list("name", "at"))
+
+
+def subject_of(chat_id: int, message_id: int) -> str:
+    """What the card in this message of a chat is about; "" when it is none. One query."""
+    found = LiveCard.objects.filter(chat_id=chat_id, message_id=message_id).values_list("subject", flat=True)
+    return found.first() or ""

@@ -5,67 +5,40 @@ Each route writes outbox rows keyed by event and reader, so that an event dispat
 nothing twice. Cards are only named here; what they show is decided at delivery.
 """
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import datetime
 
 from django.db.models import Q, QuerySet
 from django.utils import translation
 from django.utils.translation import get_language, gettext, gettext_noop
 
-from alerting import operations
+from alerting import (
+    destination_routes,
+    dispute_routes,
+    flagged_off,
+    money_routes,
+    operations,
+    preferences,
+    queue_length,
+    undone_routes,
+    wallet_routes,
+)
 from alerting.inbox import Outgoing
-from alerting.models import LiveCard, OutboundMessage
-from rfq import cards, dispute_notices
-from rfq.models import Dispute, DisputeNote, Fill, Invitation, Quote, Rfq
-from rfq.queries import disputes
-from settlement.models import Settlement, TransferAttempt
+from alerting.models import OutboundMessage
+from alerting.readers import Method, Reader, Route, Routing, but_the_actor, dealers, readers, watchers
+from rfq import bot_papers, cards
+from rfq.models import Fill, Quote, Rfq
+from settlement import payments
+from settlement.models import Settlement
 from trading.lib.chat import message
 from users.models import AuditEvent, Counterparty, Role, TelegramLink, User
 from users.models.roles import STAFF_ROLES
 from users.queries.scopes import not_serving
 
-Method, Waits = OutboundMessage.Method, Settlement.Status
+Waits = Settlement.Status
 WAITING_AT_BIRTH = (Waits.FLAGGED_OFF, Waits.AWAITING_FUNDS, Waits.AWAITING_APPROVAL)
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """A person who can be written to, and where."""
-
-    user: User
-    chat_id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Routing:
-    """One event on its way to its readers."""
-
-    event: AuditEvent
-    now: datetime
-
-    def card(self, reader: Reader, subject: str) -> OutboundMessage:
-        """Refresh one reader's card."""
-        return self._message(reader, Method.CARD, {"subject": subject})
-
-    def text(self, reader: Reader, write: Callable[[cards.Voice], str]) -> OutboundMessage:
-        """Write to one reader in their language."""
-        with translation.override(reader.user.language):
-            return self._message(reader, Method.SEND, {"text": write(cards.Voice(reader.user, self.now))})
-
-    def alarm(self, reader: Reader, write: Callable[[cards.Voice], str]) -> OutboundMessage:
-        """Write to one reader, once for the same event about the same subject in a quarter of an hour."""
-        written = self.text(reader, write)
-        quarter = int(self.event.at.timestamp()) // QUARTER_SECONDS
-        written.key = f"alarm:{self.event.name}:{self.event.subject_ref}:{quarter}:{reader.chat_id}"
-        return written
-
-    def _message(self, reader: Reader, method: OutboundMessage.Method, payload: dict[str, object]) -> OutboundMessage:
-        key = f"event:{self.event.pk}:{reader.chat_id}:{method}"
-        return OutboundMessage(key=key, chat_id=reader.chat_id, user=reader.user, method=method, payload=payload)
-
-
-QUARTER_SECONDS = 15 * 60
 SIGN_IN_ALARMS = {
     "sign_in.locked_out": gettext_noop("Too many wrong passwords or codes: locked out for a while."),
     "device.recovery_code_used": gettext_noop("Signed in with a recovery code."),
@@ -73,17 +46,19 @@ SIGN_IN_ALARMS = {
     "passkey.counter_went_back": gettext_noop("The counter of a passkey went back: it seems to be copied."),
 }
 ALARMED = (Role.OPS, Role.ADMIN)
-
-type Route = Callable[[Routing], Iterable[OutboundMessage]]
+CHANGES_MENU = {
+    *("telegram.linked", "telegram.ended", "telegram.reachable", "user.language_set", "user.preferences_set"),
+    *("user.suspended", "user.reactivated", "role.granted", "role.revoked"),
+}
 
 
 def dispatch(event_id: int, *, now: datetime) -> None:
     """Write the messages an event causes. Events nobody needs to hear of cause none."""
     event = AuditEvent.objects.get(pk=event_id)
-    route = ROUTES.get(event.name)
-    if route is None:
-        return
-    messages = list(route(Routing(event, now)))
+    route, routing = ROUTES.get(event.name), Routing(event, now)
+    messages = preferences.heed(list(route(routing)), event.name, now=now) if route else []
+    if event.name in CHANGES_MENU:
+        messages += _menus(routing)
     if messages:
         operations.queue_messages(messages=messages, now=now)
 
@@ -93,36 +68,6 @@ def apology(chat_id: int) -> list[Outgoing]:
     link = TelegramLink.objects.select_related("user").filter(telegram_id=chat_id, ended_at=None).first()
     with translation.override(link.user.language if link else get_language()):
         return [Outgoing(method=Method.SEND, payload={"text": message("telegram/apology.html", {})})]
-
-
-# --- readers --------------------------------------------------------------------------------
-
-
-def readers(users: Iterable[User]) -> Iterator[Reader]:
-    """Find those of the users who have a linked Telegram account. One query."""
-    links = TelegramLink.objects.select_related("user__counterparty")
-    for link in links.filter(user__in=users, ended_at=None, user__status=User.Status.ACTIVE).order_by("pk"):
-        yield Reader(link.user, link.telegram_id)
-
-
-def dealers(rfq: Rfq) -> Iterator[Reader]:
-    """Find all dealers of the LPs that are asked. One query."""
-    return readers(
-        User.objects.filter(
-            counterparty__in=Invitation.objects.filter(rfq=rfq).values("lp"),
-            counterparty__status=Counterparty.Status.ACTIVE,
-            counterparty__lp_terms__paused_at__isnull=True,
-            role_grants__role=Role.LP,
-            role_grants__revoked_at=None,
-        )
-    )
-
-
-def watchers(subject: str) -> Iterator[Reader]:
-    """Find those who have an open card of this subject. One query."""
-    cards_ = LiveCard.objects.select_related("user__counterparty").filter(subject=subject, closed_at=None)
-    for card in cards_.order_by("pk"):
-        yield Reader(card.user, card.chat_id)
 
 
 # --- routes ---------------------------------------------------------------------------------
@@ -170,11 +115,20 @@ def _waits(routing: Routing, fill: Fill) -> Iterator[OutboundMessage]:
 
 def _settled(routing: Routing) -> Iterator[OutboundMessage]:
     fill = _fills().get(settlement__ref=routing.event.subject_ref)
-    settlement, transfer = fill.settlement, _transfer_of(fill.settlement)
+    settlement, paid = fill.settlement, payments.of(fill.settlement)
     for reader in readers([fill.accepted_by]):
-        yield routing.text(reader, lambda voice: cards.receipt(settlement, fill, transfer, voice))
+        yield _with_receipt(routing.text(reader, lambda voice: cards.receipt(settlement, fill, paid, voice)), fill)
     for reader in readers([fill.quote.quoted_by]):
-        yield routing.text(reader, lambda voice: cards.lp_settled(settlement, fill, voice))
+        yield _with_receipt(routing.text(reader, lambda voice: cards.lp_settled(settlement, fill, voice)), fill)
+
+
+def _with_receipt(told: OutboundMessage, fill: Fill) -> OutboundMessage:
+    """Put the button under it that asks for the signed receipt."""
+    assert told.user is not None  # noqa: S101 - written to a reader
+    with translation.override(told.user.language):
+        button = bot_papers.receipt_button(told.user, fill.ref)
+    told.payload["buttons"] = [[[button.text, button.token]]]
+    return told
 
 
 def _evidence_broken(routing: Routing) -> Iterator[OutboundMessage]:
@@ -226,6 +180,50 @@ def _lp_paused(routing: Routing) -> Iterator[OutboundMessage]:
             yield routing.text(reader, write)
 
 
+def _client_frozen(routing: Routing) -> Iterator[OutboundMessage]:
+    """The client's traders, and those of operations who serve it; not whoever did it."""
+    client = Counterparty.objects.get(ref=routing.event.subject_ref)
+    told = User.objects.filter(
+        Q(counterparty=client, role_grants__role=Role.TRADER) | Q(role_grants__role=Role.OPS),
+        role_grants__revoked_at=None,
+    )
+    found = list(but_the_actor(routing, readers(told.distinct())))
+    outside = not_serving([reader.user for reader in found], client.pk)
+    is_own = User.objects.filter(pk=routing.event.actor_id or 0, counterparty=client).exists()
+    context = {"client": client.name, "reason": routing.event.reason, "is_own": is_own}
+    for reader in found:
+        template = "telegram/frozen.html" if reader.user.counterparty_id else "telegram/client_frozen.html"
+        if reader.user.pk not in outside:
+            yield routing.text(reader, lambda _voice, template=template: message(template, context))  # type: ignore[misc]
+
+
+def _rfq_passed(routing: Routing) -> Iterator[OutboundMessage]:
+    """The cards of that LP's dealers; nobody else learns of it."""
+    for reader in watchers(routing.event.subject_ref):
+        party = reader.user.counterparty
+        if party is not None and party.ref == routing.event.after["lp"]:
+            yield routing.card(reader, routing.event.subject_ref)
+
+
+def _menus(routing: Routing) -> Iterator[OutboundMessage]:
+    """The chat that speaks for the user, and the one that did."""
+    user = User.objects.get(ref=routing.event.subject_ref)
+    now_linked = user.telegram_links.filter(ended_at=None).values_list("telegram_id", flat=True)
+    for chat_id in {*now_linked, routing.event.before.get("telegram_id")} - {None}:
+        yield routing.menu(user, chat_id)
+
+
+def _chat_closed(routing: Routing) -> Iterator[OutboundMessage]:
+    """Those of operations who serve the person: what the desk writes to them does not arrive."""
+    user = User.objects.select_related("person").get(ref=routing.event.subject_ref)
+    found = list(readers(User.objects.filter(role_grants__role=Role.OPS, role_grants__revoked_at=None)))
+    outside = not_serving([reader.user for reader in found], user.counterparty_id)
+    context = {"name": user.person.full_name if user.person else user.username, "username": user.username}
+    for reader in found:
+        if reader.user.pk not in {*outside, user.pk}:
+            yield routing.alarm(reader, lambda _voice: message("telegram/unreachable.html", context))
+
+
 def _account_cut_off(routing: Routing) -> Iterator[OutboundMessage]:
     """The chat that spoke for a user until now; it hears of it, whoever holds it."""
     cut_off = routing.event.before.get("telegram_id")
@@ -235,86 +233,27 @@ def _account_cut_off(routing: Routing) -> Iterator[OutboundMessage]:
         yield routing.text(Reader(user, cut_off), lambda _voice: message("telegram/cut_off.html", {"name": name}))
 
 
-def _dispute_opened(routing: Routing) -> Iterator[OutboundMessage]:
-    """Whoever can take it; the party, too, when the desk opened it in the party's name."""
-    dispute = _dispute(routing)
-    for reader in _but_the_actor(routing, readers(disputes.handlers(dispute.fill))):
-        yield routing.text(reader, lambda voice: dispute_notices.for_desk(dispute, voice))
-    if dispute.opened_by.counterparty_id is None:
-        for reader in _party(dispute):
-            yield routing.text(reader, lambda voice: dispute_notices.opened_for(dispute, voice))
-
-
-def _dispute_assigned(routing: Routing) -> Iterator[OutboundMessage]:
-    dispute = _dispute(routing)
-    for reader in _party(dispute):
-        yield routing.text(reader, lambda voice: dispute_notices.taken(dispute, voice))
-
-
-def _dispute_noted(routing: Routing) -> Iterator[OutboundMessage]:
-    """Nobody, of an internal note; else the party, and who handles it of what the party wrote."""
-    note = DisputeNote.objects.select_related("author").get(pk=routing.event.after["note"])
-    if note.is_internal:
-        return
-    dispute = _dispute(routing)
-    for reader in _but_the_actor(routing, _party(dispute)):
-        yield routing.text(reader, lambda voice: dispute_notices.noted(note, dispute, voice))
-    if note.author.counterparty_id is not None:
-        for reader in _handler(dispute):
-            yield routing.text(reader, lambda voice: dispute_notices.for_desk(dispute, voice, note=note))
-
-
-def _dispute_resolved(routing: Routing) -> Iterator[OutboundMessage]:
-    dispute = _dispute(routing)
-    for reader in _party(dispute):
-        yield routing.text(reader, lambda voice: dispute_notices.resolved(dispute, voice))
-
-
-def _dispute_withdrawn(routing: Routing) -> Iterator[OutboundMessage]:
-    dispute = _dispute(routing)
-    for reader in _handler(dispute):
-        yield routing.text(reader, lambda voice: dispute_notices.for_desk(dispute, voice))
-
-
-def _dispute(routing: Routing) -> Dispute:
-    return disputes.whole().get(ref=routing.event.subject_ref)
-
-
-def _party(dispute: Dispute) -> Iterator[Reader]:
-    return readers(User.objects.filter(counterparty=dispute.party))
-
-
-def _handler(dispute: Dispute) -> Iterator[Reader]:
-    return readers([dispute.assigned_to] if dispute.assigned_to else [])
-
-
-def _but_the_actor(routing: Routing, told: Iterable[Reader]) -> Iterator[Reader]:
-    return (reader for reader in told if reader.user.pk != routing.event.actor_id)
-
-
 def _fills() -> QuerySet[Fill]:
     related = ("rfq__pair__quote_asset", "rfq__destination", "quote__quoted_by", "accepted_by")
     return Fill.objects.select_related(*related, "settlement__destination")
 
 
-def _transfer_of(settlement: Settlement) -> tuple[str, str]:
-    """Chain and id of the transaction that paid; nothing when none did."""
-    attempts = TransferAttempt.objects.filter(transfer__settlement=settlement, status=TransferAttempt.Status.MINED)
-    found = attempts.order_by("-pk").values_list("transfer__wallet__chain", "tx_hash").first()
-    return found or ("", "")
-
-
 ROUTES: dict[str, Route] = {
     **dict.fromkeys(SIGN_IN_ALARMS, _sign_in_alarm),
+    **money_routes.ROUTES,
+    **undone_routes.ROUTES,
+    **wallet_routes.ROUTES,
+    "alert.flagged_off": flagged_off.told,
+    "alert.settlement_queue": queue_length.told,
     "audit.broken": _evidence_broken,
     "telegram.ended": _account_cut_off,
     "telegram.linked": _account_cut_off,
+    "telegram.unreachable": _chat_closed,
     "lp.paused": _lp_paused,
-    "dispute.opened": _dispute_opened,
-    "dispute.assigned": _dispute_assigned,
-    "dispute.noted": _dispute_noted,
-    "dispute.resolved": _dispute_resolved,
-    "dispute.withdrawn": _dispute_withdrawn,
+    "client.frozen": _client_frozen,
+    "rfq.passed": _rfq_passed,
+    **dispute_routes.ROUTES,
+    **destination_routes.ROUTES,
     "rfq.created": _rfq_created,
     "rfq.cancelled": _rfq_changed,
     "rfq.expired": _rfq_changed,
@@ -325,6 +264,7 @@ ROUTES: dict[str, Route] = {
     "quote.expired": _quote_changed,
     "fill.booked": _fill_booked,
     "settlement.settled": _settled,
+    "settlement.settled_manually": _settled,
     "settlement.flagged_off": _settlement_waits,
     "settlement.blocked": _settlement_waits,
     "settlement.needs_review": _settlement_waits,

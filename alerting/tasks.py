@@ -1,31 +1,43 @@
 """Jobs of the inbox and the outbox."""
 
 import logging
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 from django.db import InterfaceError, OperationalError
-from procrastinate import RetryStrategy
+from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
-from alerting import cards, inbox, operations, queries, routing
+from alerting import cards, flagged_off, inbox, menus, operations, papers, queries, queue_length, routing
+from alerting.inbox import Outgoing
 from alerting.models import InboundUpdate, LiveCard, OutboundMessage
-from alerting.outcomes import Gone, Later, Outcome, Refused, Sent, Unreachable
+from alerting.outcomes import Gone, Later, Outcome, Refused, Sent, TooLate, Unreachable
 from rfq import operations as rfq_operations
+from rfq.dispute_errors import AttachmentLost, AttachmentTooBig
+from rfq.operations import attaching
 from trading.lib import clock, threads
 from trading.lib.errors import Unavailable
+from users.models import User
 
 log = logging.getLogger(__name__)
 
 LOST_AFTER = timedelta(seconds=20)
 LONGEST_RETRY = timedelta(minutes=1)
-MAX_ATTEMPTS = 30  # about 25 minutes of silence
-MAX_ATTEMPTS_TO_ANSWER = 4  # a button press waits no longer
+MAX_ATTEMPTS = 8  # about two minutes, while Telegram takes other messages: this one is what it does not like
+FLOWS_WITHIN = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(days=1)  # while Telegram takes none
+ANSWER_LIFE = timedelta(minutes=1)  # nobody looks at a button for longer, and Telegram forgets who pressed it
+BURST = 20  # so many of one chat, then the others have their turn
 AWAY = (OperationalError, InterfaceError, Unavailable)  # nothing wrong with what is to be done: it comes again
 AGAIN = RetryStrategy(max_attempts=20, wait=1, retry_exceptions=set(AWAY))
 AGAIN_WHATEVER = RetryStrategy(max_attempts=6, exponential_wait=2)
+FETCHES = 8
+FETCH_AGAIN = RetryStrategy(max_attempts=FETCHES, exponential_wait=2, retry_exceptions=set(AWAY))
 READY_IN = timedelta(seconds=2)
+Method = OutboundMessage.Method
 ANSWER = OutboundMessage.Method.ANSWER
-SEND = OutboundMessage.Method.SEND
+EDIT = OutboundMessage.Method.EDIT
+DOCUMENT = OutboundMessage.Method.DOCUMENT
 
 # --- inbox ----------------------------------------------------------------------------------
 
@@ -33,15 +45,17 @@ SEND = OutboundMessage.Method.SEND
 @app.task(name="alerting.handle_chat", queue="messages", retry=AGAIN)
 async def handle_chat(chat_id: int) -> None:
     """Handle what waits in one chat, in Telegram's order, one after the other."""
-    while update := await threads.run(queries.next_update, chat_id):
-        if update.not_before and update.not_before > clock.now():
+    update = await threads.run(queries.next_update, chat_id)
+    for _turn in range(BURST):
+        if update is None or (update.not_before and update.not_before > clock.now()):
             return  # its own job comes at that time
-        if not await _handle(update):
-            return
+        update = await _handle(update)
+    if update is not None:
+        await threads.run(operations.handle_later, chat_id)
 
 
-async def _handle(update: InboundUpdate) -> bool:
-    """Handle one update; false when it must be tried again before any other of its chat."""
+async def _handle(update: InboundUpdate) -> InboundUpdate | None:
+    """Handle one update; the chat's next, unless this one must be tried again before any other of its chat."""
     try:
         answers = await inbox.handler()(update.payload)
     except AWAY:
@@ -49,21 +63,57 @@ async def _handle(update: InboundUpdate) -> bool:
     except inbox.Unready as error:
         log.warning("%s", error)
         await threads.run(operations.handle_later, update.chat_id, at=clock.now() + READY_IN)
-        return False
+        return None
     except Exception as error:  # one bad update must not stop a chat
         log.exception("update %s failed (attempt %s)", update.update_id, update.attempts + 1)
         return await threads.run(_take_failure, update, error)
-    await threads.run(operations.finish_update, update=update, answers=answers, now=clock.now())
-    return True
+    return await threads.run(_finish, update, answers)
 
 
-def _take_failure(update: InboundUpdate, error: Exception) -> bool:
+def _finish(update: InboundUpdate, answers: Sequence[Outgoing]) -> InboundUpdate | None:
+    operations.finish_update(update=update, answers=answers, now=clock.now())
+    return queries.next_update(update.chat_id)
+
+
+def _take_failure(update: InboundUpdate, error: Exception) -> InboundUpdate | None:
     why, now = f"{type(error).__name__}: {error}", clock.now()
     if update.attempts + 1 < operations.MAX_ATTEMPTS:
         operations.postpone_update(update=update, error=why, now=now)
-        return False
+        return None
     operations.fail_update(update=update, error=why, apology=routing.apology(update.chat_id), now=now)
-    return True
+    return queries.next_update(update.chat_id)
+
+
+# --- files that people send ------------------------------------------------------------------
+
+
+@app.task(name="alerting.fetch_attachment", queue="messages", retry=FETCH_AGAIN, pass_context=True)
+async def fetch_attachment(
+    context: JobContext, *, dispute_ref: str, actor_id: int, file_id: str, file_name: str, key: str, origin: str = ""
+) -> None:
+    """Fetch a file for a dispute, outside of any transaction, then keep it or say why not."""
+    from alerting import transports  # noqa: PLC0415 - see _deliver
+
+    fetched = await transports.fetch(file_id, limit=attaching.MAX_BYTES)
+    code = ""
+    if isinstance(fetched, Later) and context.job.attempts + 1 < FETCHES:
+        raise Unavailable
+    if not isinstance(fetched, bytes):
+        too_big = isinstance(fetched, Refused) and transports.TOO_BIG in fetched.why.lower()
+        code = AttachmentTooBig.code if too_big else AttachmentLost.code
+    received = rfq_operations.Received(file_name, fetched if isinstance(fetched, bytes) else b"", key, origin)
+    await threads.run(_keep, dispute_ref, actor_id, received, code)
+
+
+def _keep(dispute_ref: str, actor_id: int, received: rfq_operations.Received, code: str) -> None:
+    actor, now = User.objects.get(pk=actor_id), clock.now()
+    if not code:
+        try:
+            rfq_operations.attach(dispute_ref=dispute_ref, received=received, actor=actor, now=now)
+        except tuple(attaching.REFUSALS.values()) as error:
+            code = error.code
+    if code:
+        rfq_operations.refuse_attachment(dispute_ref=dispute_ref, code=code, received=received, actor=actor, now=now)
 
 
 # --- outbox ---------------------------------------------------------------------------------
@@ -81,18 +131,40 @@ def dispatch_event(event_id: int) -> None:
 @app.task(name="alerting.deliver", queue="messages", retry=AGAIN)
 async def deliver(chat_id: int) -> None:
     """Deliver what waits for one chat, in order. A message that must wait holds up those behind it."""
-    while message := await threads.run(queries.next_message, chat_id):
-        now = clock.now()
-        if message.not_before and message.not_before > now:
-            await threads.run(operations.deliver_later, chat_id, at=message.not_before)
+    message = await threads.run(_claim_next, chat_id)
+    for turn in range(1, BURST + 1):
+        if message is None:
             return
-        await threads.run(operations.claim_message, message=message, now=now)
-        if not await _deliver(message):
-            return
+        card, outcome = await _deliver(message)
+        message = await threads.run(_go_on, message, card, outcome, is_last=turn == BURST)
 
 
-async def _deliver(message: OutboundMessage) -> bool:
-    """Make one delivery and record what came of it; false when the chat must wait."""
+def _claim_next(chat_id: int) -> OutboundMessage | None:
+    """Take the chat's next message for sending; nothing where there is none, or it has to wait."""
+    message, now = queries.next_message(chat_id), clock.now()
+    if message is None:
+        return None
+    if message.not_before and message.not_before > now:
+        operations.deliver_later(chat_id, at=message.not_before)
+        return None
+    operations.claim_message(message=message, now=now)
+    return message
+
+
+def _go_on(
+    message: OutboundMessage, card: LiveCard | None, outcome: Outcome, *, is_last: bool
+) -> OutboundMessage | None:
+    """Record what came of a delivery, and take the next; nothing when the chat must wait, or others have their turn."""
+    if not _record(message, card, outcome):
+        return None
+    if not is_last:
+        return _claim_next(message.chat_id)
+    operations.deliver_later(message.chat_id)
+    return None
+
+
+async def _deliver(message: OutboundMessage) -> tuple[LiveCard | None, Outcome]:
+    """Make one delivery; what came of it, and which card it shows."""
     from alerting import transports  # noqa: PLC0415 - only workers need the library behind it
 
     card = None
@@ -100,34 +172,99 @@ async def _deliver(message: OutboundMessage) -> bool:
         if message.method == OutboundMessage.Method.CARD:
             delivery = await threads.run(cards.prepare, message, now=clock.now())
             card = delivery.card
-            outcome = await _deliver_card(message.chat_id, delivery)
+            outcome = await _deliver_card(message, delivery)
+            await _point_to_it(message, outcome)
         elif message.method == ANSWER:
-            payload = message.payload
-            outcome = await transports.answer(
-                payload["callback_id"], payload.get("text", ""), is_alert=payload.get("is_alert", False)
-            )
+            outcome = await _answer(message)
+        elif message.method == EDIT:
+            outcome = await _edit_or_send(message)
+        elif message.method == DOCUMENT:
+            outcome = await _send_document(message)
+        elif message.method == Method.STRIP:
+            outcome = await transports.strip(message.chat_id, message.payload["message_id"])
+        elif message.method == Method.MENU:
+            outcome = await transports.menu(message.chat_id, await threads.run(menus.prepare, message.chat_id))
         else:
             buttons = transports.as_buttons(message.payload)
-            outcome = await transports.send(message.chat_id, message.payload["text"], buttons)
+            outcome = await transports.send(
+                message.chat_id,
+                message.payload["text"],
+                buttons,
+                language=_language(message),
+                silent=_is_silent(message),
+            )
     except AWAY:
         raise
     except Exception as error:  # a card that cannot be drawn must not stop the chat
         log.exception("message %s cannot be delivered", message.pk)
         outcome = Refused(f"{type(error).__name__}: {error}")
-    return await threads.run(_record, message, card, outcome)
+    return card, outcome
 
 
-async def _deliver_card(chat_id: int, delivery: cards.Delivery) -> Outcome:
+async def _answer(message: OutboundMessage) -> Outcome:
+    """Answer a button, unless whoever pressed it has long turned away."""
     from alerting import transports  # noqa: PLC0415 - see _deliver
 
-    card, buttons = delivery.card, [list(row) for row in delivery.buttons]
+    if clock.now() - message.created_at > ANSWER_LIFE:
+        return TooLate("the button was pressed too long ago")
+    payload = message.payload
+    text, is_alert = payload.get("text", ""), payload.get("is_alert", False)
+    return await transports.answer(payload["callback_id"], text, language=_language(message), is_alert=is_alert)
+
+
+async def _edit_or_send(message: OutboundMessage) -> Outcome:
+    """Put a text in the place of an earlier one; where that is gone, or too old to edit, write a new message."""
+    from alerting import transports  # noqa: PLC0415 - see _deliver
+
+    payload, language = message.payload, _language(message)
+    text, buttons = payload["text"], transports.as_buttons(payload)
+    outcome = await transports.edit(message.chat_id, payload["message_id"], text, buttons, language=language)
+    if isinstance(outcome, Gone):
+        return await transports.send(message.chat_id, text, buttons, language=language)
+    return outcome
+
+
+async def _send_document(message: OutboundMessage) -> Outcome:
+    """Make a paper and send it; where it cannot be made any more, say why."""
+    from alerting import transports  # noqa: PLC0415 - see _deliver
+
+    made, language = await threads.run(papers.prepare, message), _language(message)
+    if isinstance(made, str):
+        return await transports.send(message.chat_id, made, [], language=language)
+    return await transports.document(message.chat_id, made, message.payload["caption"], language=language)
+
+
+async def _deliver_card(message: OutboundMessage, delivery: cards.Delivery) -> Outcome:
+    from alerting import transports  # noqa: PLC0415 - see _deliver
+
+    card, buttons, language = delivery.card, [list(row) for row in delivery.buttons], _language(message)
     if not delivery.text:
         return Sent(card.message_id)
     if card.message_id is not None:
-        outcome = await transports.edit(chat_id, card.message_id, delivery.text, buttons)
+        outcome = await transports.edit(message.chat_id, card.message_id, delivery.text, buttons, language=language)
         if not isinstance(outcome, Gone):
             return outcome
-    return await transports.send(chat_id, delivery.text, buttons)
+    silent = _is_silent(message)
+    return await transports.send(message.chat_id, delivery.text, buttons, language=language, silent=silent)
+
+
+async def _point_to_it(message: OutboundMessage, outcome: Outcome) -> None:
+    """Where a card stood before it was written anew, say that it did; a message too old for that stays as it is."""
+    from alerting import transports  # noqa: PLC0415 - see _deliver
+
+    left = message.payload.get("left")
+    if left and isinstance(outcome, Sent):
+        words = await threads.run(cards.moved, message)
+        await transports.edit(message.chat_id, left, words, [], language=_language(message))
+
+
+def _is_silent(message: OutboundMessage) -> bool:
+    return bool(message.payload.get("silent"))
+
+
+def _language(message: OutboundMessage) -> str:
+    """In which language a message is written: its reader's; a stranger's is noted with it."""
+    return message.user.language if message.user else str(message.payload.get("language", ""))
 
 
 def _record(message: OutboundMessage, card: LiveCard | None, outcome: Outcome) -> bool:
@@ -136,10 +273,11 @@ def _record(message: OutboundMessage, card: LiveCard | None, outcome: Outcome) -
         case Sent(message_id):
             operations.message_sent(message=message, message_id=message_id, card=card, now=now)
         case Unreachable(why):
+            log.warning("chat of message %s takes no messages: %s", message.pk, why)
             operations.message_unreachable(message=message, error=why, now=now)
         case Later(why, after):
-            patience = MAX_ATTEMPTS_TO_ANSWER if message.method == ANSWER else MAX_ATTEMPTS
-            if after is None and message.attempts >= patience:
+            if _is_hopeless(message, after, now):
+                log.error("message %s is given up after %s attempts: %s", message.pk, message.attempts, why)
                 operations.message_failed(message=message, error=why, now=now)
                 return True
             until = now + (after or _backoff(message.attempts))
@@ -149,8 +287,23 @@ def _record(message: OutboundMessage, card: LiveCard | None, outcome: Outcome) -
             log.error("Telegram refused message %s: %s", message.pk, why)
             operations.message_failed(message=message, error=why, now=now)
         case Gone():
+            log.warning("message %s had nothing to change: it is gone", message.pk)
             operations.message_failed(message=message, error="the message is gone", now=now)
+        case TooLate(why):
+            log.info("message %s is not sent: %s", message.pk, why)
+            operations.message_too_late(message=message, error=why, now=now)
     return True
+
+
+def _is_hopeless(message: OutboundMessage, after: timedelta | None, now: datetime) -> bool:
+    """
+    Whether a message is given up, so that its chat can go on.
+
+    While Telegram takes nothing from anybody, each waits: it is not to blame. A wish to wait is granted.
+    """
+    if now - message.created_at > LONGEST_WAIT:
+        return True
+    return after is None and message.attempts >= MAX_ATTEMPTS and queries.anything_sent(since=now - FLOWS_WITHIN)
 
 
 def _backoff(attempts: int) -> timedelta:
@@ -167,6 +320,20 @@ def resume(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the t
     updates, messages = queries.forgotten_chats(now=clock.now(), patience=LOST_AFTER)
     if updates or messages:
         operations.resume_chats(updates=updates, messages=messages)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="alerting.look_at_flagged_off", queue="messages", lock="alerting.look_at_flagged_off")
+def look_at_flagged_off(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every minute: tell operations of deliveries that wait for them."""
+    flagged_off.look_at_flagged_off(now=clock.now())
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="alerting.look_at_queue", queue="messages", lock="alerting.look_at_queue")
+def look_at_queue(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every minute: tell operations of a queue that is long or does not move."""
+    queue_length.look_at_queue(now=clock.now())
 
 
 @app.periodic(cron="17 3 * * *")

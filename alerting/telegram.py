@@ -7,7 +7,7 @@ from django.conf import settings
 from telegram import Bot
 from telegram.request import HTTPXRequest
 
-CONNECTIONS = 8
+CONNECTIONS = 16  # more than a worker has jobs at a time
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
 
 
@@ -16,6 +16,7 @@ def new_bot(*, poll_seconds: float = 0.0) -> Bot:
     return Bot(
         settings.TELEGRAM_BOT_TOKEN,
         base_url=f"{settings.TELEGRAM_API_URL}/bot",
+        base_file_url=f"{settings.TELEGRAM_API_URL}/file/bot",
         request=_request(CONNECTIONS, ANSWER_SECONDS),
         get_updates_request=_request(1, poll_seconds + ANSWER_SECONDS),
     )

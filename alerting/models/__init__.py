@@ -1,6 +1,8 @@
 """What the desk hears and says."""
 
+from alerting.models.alerts import Alert
 from alerting.models.inbound import InboundUpdate
 from alerting.models.outbound import Heartbeat, LiveCard, OutboundMessage
+from alerting.models.preferences import NotificationChoice, QuietHours
 
-__all__ = ["Heartbeat", "InboundUpdate", "LiveCard", "OutboundMessage"]
+__all__ = ["Alert", "Heartbeat", "InboundUpdate", "LiveCard", "NotificationChoice", "OutboundMessage", "QuietHours"]

@@ -9,6 +9,14 @@ from django.utils.translation import gettext_lazy as _
 from trading.lib.states import StateMachine, Transitions
 
 
+class Inbox(models.QuerySet["InboundUpdate"]):
+    """What was heard, and what became of it."""
+
+    def dead(self) -> "Inbox":
+        """Updates that were given up: the person was told so, the row says why."""
+        return self.filter(status=InboundUpdate.Status.FAILED)
+
+
 class InboundUpdate(StateMachine):
     """One update of the bot. Its id is Telegram's, so that a repeated one is stored once."""
 
@@ -32,9 +40,12 @@ class InboundUpdate(StateMachine):
     received_at = models.DateTimeField()
     handled_at = models.DateTimeField(null=True, blank=True)
 
+    objects = Inbox.as_manager()
+
     class Meta:
         indexes = [
             models.Index(fields=["chat_id", "update_id"], condition=Q(status="waiting"), name="inbound_waiting"),
+            models.Index(fields=["chat_id", "update_id"], name="inbound_chat"),
             models.Index(fields=["received_at"], name="inbound_age"),
         ]
         constraints = [

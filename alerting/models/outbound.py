@@ -10,20 +10,34 @@ from django.utils.translation import gettext_lazy as _
 from trading.lib.states import StateMachine, Transitions
 
 
+class Outbox(models.QuerySet["OutboundMessage"]):
+    """What is to be said, and what became of it."""
+
+    def dead(self) -> "Outbox":
+        """Messages that were given up: somebody should know why, and whether to send them again."""
+        return self.filter(status__in=[OutboundMessage.Status.FAILED, OutboundMessage.Status.UNREACHABLE])
+
+
 class OutboundMessage(StateMachine):
     """
     One call to Telegram that must happen, in its chat's order.
 
     `key` says why it exists; the same reason never makes a second one. A `card` names a live card
     in its payload; what is sent or edited is decided from the state of things when it is delivered.
+    A `document` names a paper, which is made when it is delivered: no file lies here. A `menu` is the
+    chat's list of commands; it, too, is made when it is delivered.
     """
 
     class Method(models.TextChoices):
         """What Telegram is asked to do."""
 
         SEND = "send", _("Send")
+        EDIT = "edit", _("Edit a message")
         CARD = "card", _("Live card")
         ANSWER = "answer", _("Answer a button")
+        DOCUMENT = "document", _("Document")
+        STRIP = "strip", _("Take buttons away")
+        MENU = "menu", _("Menu of commands")
 
     class Status(models.TextChoices):
         """How far it came."""
@@ -33,11 +47,12 @@ class OutboundMessage(StateMachine):
         SENT = "sent", _("Sent")
         FAILED = "failed", _("Failed")
         UNREACHABLE = "unreachable", _("Unreachable")
+        TOO_LATE = "too_late", _("Too late to mean anything")
 
     INITIAL: ClassVar[frozenset[str]] = frozenset({Status.WAITING})
     TRANSITIONS: ClassVar[Transitions] = {
         Status.WAITING: frozenset({Status.SENDING}),
-        Status.SENDING: frozenset({Status.SENT, Status.WAITING, Status.FAILED, Status.UNREACHABLE}),
+        Status.SENDING: frozenset({Status.SENT, Status.WAITING, Status.FAILED, Status.UNREACHABLE, Status.TOO_LATE}),
     }
 
     key = models.CharField(max_length=120, unique=True)
@@ -54,6 +69,8 @@ class OutboundMessage(StateMachine):
     error = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
+
+    objects = Outbox.as_manager()
 
     class Meta:
         indexes = [

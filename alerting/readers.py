@@ -1,0 +1,90 @@
+"""Who can be written to, and an event on its way to them: what all routes share."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import translation
+
+from alerting.models import LiveCard, OutboundMessage
+from rfq import cards
+from rfq.models import Invitation, Rfq
+from users.models import AuditEvent, Counterparty, Role, TelegramLink, User
+
+Method = OutboundMessage.Method
+QUARTER_SECONDS = 15 * 60
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A person who can be written to, and where."""
+
+    user: User
+    chat_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Routing:
+    """One event on its way to its readers."""
+
+    event: AuditEvent
+    now: datetime
+
+    def card(self, reader: Reader, subject: str) -> OutboundMessage:
+        """Refresh one reader's card."""
+        return self._message(reader, Method.CARD, {"subject": subject})
+
+    def text(self, reader: Reader, write: Callable[[cards.Voice], str]) -> OutboundMessage:
+        """Write to one reader in their language."""
+        with translation.override(reader.user.language):
+            return self._message(reader, Method.SEND, {"text": write(cards.Voice(reader.user, self.now))})
+
+    def menu(self, user: User, chat_id: int) -> OutboundMessage:
+        """Refresh the list of commands in a chat."""
+        return self._message(Reader(user, chat_id), Method.MENU, {})
+
+    def alarm(self, reader: Reader, write: Callable[[cards.Voice], str]) -> OutboundMessage:
+        """Write to one reader, once for the same event about the same subject in a quarter of an hour."""
+        written = self.text(reader, write)
+        quarter = int(self.event.at.timestamp()) // QUARTER_SECONDS
+        written.key = f"alarm:{self.event.name}:{self.event.subject_ref}:{quarter}:{reader.chat_id}"
+        return written
+
+    def _message(self, reader: Reader, method: OutboundMessage.Method, payload: dict[str, object]) -> OutboundMessage:
+        key = f"event:{self.event.pk}:{reader.chat_id}:{method}"
+        return OutboundMessage(key=key, chat_id=reader.chat_id, user=reader.user, method=method, payload=payload)
+
+
+type Route = Callable[[Routing], Iterable[OutboundMessage]]
+
+
+def readers(users: Iterable[User]) -> Iterator[Reader]:
+    """Find those of the users who have a linked Telegram account. One query."""
+    links = TelegramLink.objects.select_related("user__counterparty")
+    for link in links.filter(user__in=users, ended_at=None, user__status=User.Status.ACTIVE).order_by("pk"):
+        yield Reader(link.user, link.telegram_id)
+
+
+def dealers(rfq: Rfq) -> Iterator[Reader]:
+    """Find all dealers of the LPs that are asked. One query."""
+    return readers(
+        User.objects.filter(
+            counterparty__in=Invitation.objects.filter(rfq=rfq).values("lp"),
+            counterparty__status=Counterparty.Status.ACTIVE,
+            counterparty__lp_terms__paused_at__isnull=True,
+            role_grants__role=Role.LP,
+            role_grants__revoked_at=None,
+        )
+    )
+
+
+def watchers(subject: str) -> Iterator[Reader]:
+    """Find those who have an open card of this subject. One query."""
+    cards_ = LiveCard.objects.select_related("user__counterparty").filter(subject=subject, closed_at=None)
+    for card in cards_.order_by("pk"):
+        yield Reader(card.user, card.chat_id)
+
+
+def but_the_actor(routing: Routing, told: Iterable[Reader]) -> Iterator[Reader]:
+    """Leave out whoever did it."""
+    return (reader for reader in told if reader.user.pk != routing.event.actor_id)
