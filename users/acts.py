@@ -81,6 +81,10 @@ class Act(ABC):
         """What was looked at about the target, for the people who decide."""
         return []
 
+    def counterparty_id(self, subject_ref: str) -> int | None:  # noqa: ARG002 - acts on what belongs to one say whose
+        """The counterparty the target belongs to, where it is neither a user nor a counterparty itself."""
+        return None
+
     @abstractmethod
     def execute(self, request: ApprovalRequest, *, now: datetime) -> str:
         """

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol
 
 from django.http import HttpRequest
 from django.middleware.csrf import get_token
@@ -39,17 +39,19 @@ class WrongApprover(Invalid):
     text = _("{username} cannot decide this. Name an active approver, neither yourself nor the person concerned.")
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
     """PostgreSQL keeps no NUL."""
     if "\x00" in text:
         raise ValueError("must not contain NUL")
     return text
 
 
-Short = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_storable)]
-Reason = Annotated[str, StringConstraints(max_length=policies.LONGEST_REASON), AfterValidator(_storable)]
+Short = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(storable)]
+Reason = Annotated[str, StringConstraints(max_length=policies.LONGEST_REASON), AfterValidator(storable)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$")]
 Code = Annotated[str, StringConstraints(pattern=r"^[0-9]{6}$")]
+# By name: the description would mix up all enumerations that are called Status.
+ApprovalStatus = Literal["pending", "approved", "executed", "failed", "declined", "expired", "cancelled", "superseded"]
 Ref = Annotated[str, Path(pattern=r"^[A-Z]{3}-[A-Z0-9]{4,12}$")]
 Key = Annotated[
     str,
@@ -67,6 +69,18 @@ class Body(Schema):
     """What is sent: nothing besides the named fields."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+class Reasons(Protocol):
+    """Why something is proposed, and who is asked to decide it."""
+
+    @property
+    def reason(self) -> str:
+        """Why."""
+
+    @property
+    def secondary_approver(self) -> str:
+        """Whose second word is asked for."""
 
 
 class Rejection(Body):
@@ -181,7 +195,7 @@ class PageOut(Schema):
 class Filters(Schema):
     """Which requests a list shows."""
 
-    status: ApprovalRequest.Status | None = None
+    status: ApprovalStatus | None = None
     act: Short | None = None
     before: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}-[A-Z0-9]{4,12}$")] | None = None
     limit: Annotated[int, Field(ge=1, le=LONGEST_PAGE)] = 50
@@ -235,13 +249,13 @@ def latest_seal(request: HttpRequest) -> SealOut:
 @router.post("/users/{ref}/approve", response={202: RequestOut, **WRITE}, summary="Propose to let a pending user in")
 def approve_user(request: HttpRequest, ref: Ref, body: Admission, key: Key) -> Status[RequestOut]:
     """Nothing happens until a second person decides: `POST /api/approvals/{ref}/decision`."""
-    return _propose(request, "user.approve", ref, body=body, key=key, payload={"roles": list(body.roles)})
+    return propose(request, "user.approve", ref, body=body, key=key, payload={"roles": list(body.roles)})
 
 
 @router.post("/users/{ref}/reject", response={202: RequestOut, **WRITE}, summary="Propose to refuse a pending user")
 def reject_user(request: HttpRequest, ref: Ref, body: Rejection, key: Key) -> Status[RequestOut]:
     """Nothing happens until a second person decides: `POST /api/approvals/{ref}/decision`."""
-    return _propose(request, "user.reject", ref, body=body, key=key, payload={})
+    return propose(request, "user.reject", ref, body=body, key=key, payload={})
 
 
 @router.get("/approvals", response={200: PageOut, **READ}, summary="List approval requests, newest first")
@@ -304,9 +318,16 @@ def actor(request: HttpRequest) -> User:
     return user
 
 
-def _propose(
-    request: HttpRequest, act: str, ref: str, *, body: Rejection, key: str, payload: dict[str, Any]
+def propose(
+    request: HttpRequest, act: str, ref: str, *, body: Reasons, key: str, payload: dict[str, Any]
 ) -> Status[RequestOut]:
+    """
+    Propose an act on what `ref` names.
+
+    :raises MeaninglessReason: the reason says too little.
+    :raises UnknownApprover: nobody is called so.
+    :raises WrongApprover: the named person could not decide it.
+    """
     policies.require_meaningful(body.reason)
     nominee = User.objects.filter(username__iexact=body.secondary_approver).first()
     if nominee is None:

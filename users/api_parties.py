@@ -16,6 +16,9 @@ from users.api import LONGEST_PAGE, actor
 from users.models import Counterparty, User
 
 USUAL_PAGE = 50
+Amount = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,15}(\.[0-9]{1,8})?$")]
+Number = Annotated[str, StringConstraints(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
+UnitCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{2,8}$")]
 RefText = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}-[A-Z0-9]{4,12}$")]
 
 

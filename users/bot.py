@@ -4,13 +4,18 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from trading.lib import clock
+from trading.lib import clock, numbers, zones
 from trading.lib.chat import BotUpdate, Button, Reply, message
 from users import callbacks, limits, operations
 from users.models import CallbackToken, User
 
 TRIES_A_MINUTE = 5
-SET_LANGUAGE = "users.language"
+SET_LANGUAGE, SET_TIME_ZONE = "users.language", "users.time_zone"
+OFFERED_ZONES = (
+    ("UTC", "Europe/London", "Europe/Berlin"),
+    ("Europe/Istanbul", "Europe/Moscow", "Asia/Tehran"),
+    ("Asia/Dubai", "Asia/Hong_Kong", "America/New_York"),
+)
 
 
 def start(_update: BotUpdate, actor: User) -> Reply:
@@ -49,6 +54,36 @@ def language(update: BotUpdate, actor: User) -> Reply:
 def choose_language(_update: BotUpdate, actor: User, button: CallbackToken) -> Reply:
     """Act on a language button."""
     return _speak(actor, button.version)
+
+
+def time_zone(update: BotUpdate, actor: User) -> Reply:
+    """`/timezone`: choose by button, or name it: `/timezone Europe/Berlin`, `/timezone Berlin`."""
+    if update.arguments:
+        return _live_in(actor, zones.named(" ".join(update.arguments)))
+    rows = tuple(tuple(_zone_button(actor, zone) for zone in row) for row in OFFERED_ZONES)
+    return Reply(text=message("telegram/time_zone.html", _time_there(actor)), buttons=rows)
+
+
+def choose_time_zone(_update: BotUpdate, actor: User, button: CallbackToken) -> Reply:
+    """Act on a time zone's button."""
+    return _live_in(actor, zones.named(button.version))
+
+
+def _zone_button(actor: User, zone: str) -> Button:
+    city = zone.rpartition("/")[2].replace("_", " ")
+    return Button(city, callbacks.token_for(actor, SET_TIME_ZONE, actor.ref, zone))
+
+
+def _live_in(actor: User, zone: str) -> Reply:
+    user = operations.set_time_zone(user=actor, time_zone=zone, now=clock.now())
+    return Reply(text=message("telegram/time_zone_set.html", _time_there(user)), toast="✓")
+
+
+def _time_there(user: User) -> dict[str, object]:
+    now = clock.now()
+    local = numbers.format_clock(now, now=now, time_zone=user.time_zone, language=user.language)
+    zone = numbers.isolate(user.time_zone, user.language)
+    return {"zone": zone, "local": numbers.isolate(local, user.language)}
 
 
 def unknown(_update: BotUpdate, _actor: User) -> Reply:

@@ -15,21 +15,25 @@ from users.models.roles import STAFF_ROLES
 
 _ROOMS = frozenset(
     {"console.view", "rfq.view", "market.view", "settlement.view", "dispute.view", "approval.view", "user.view"}
-    | {"flag.view", "scorecard.view", "exposure.view"}
+    | {"flag.view", "scorecard.view", "exposure.view", "money.view", "ledger.view"}
 )
 # They reduce risk: one person, at once.
 _STOPS = frozenset(
-    {"flag.off", "user.suspend", "role.revoke", "key.revoke", "telegram.end", "session.end"}
-    | {"market.pause", "lp.pause", "client.freeze"}
+    {"flag.off", "transfers.halt", "user.suspend", "role.revoke", "key.revoke", "telegram.end", "session.end"}
+    | {"market.pause", "lp.pause", "client.freeze", "destination.end", "withdrawal.decline"}
+    | {"lp_payment.decline", "wallet.pause"}
 )
 
 CAPABILITIES: dict[str, frozenset[str]] = {
-    Role.TRADER: frozenset({"rfq.request", "rfq.accept", "settlement.own", "dispute.own", "client.own_freeze"}),
-    Role.LP: frozenset({"rfq.quote", "settlement.own", "dispute.own", "lp.own_pause"}),
+    Role.TRADER: frozenset({"rfq.request", "rfq.accept", "settlement.own", "dispute.own", "client.own_freeze"})
+    | {"destination.own", "deposit.own", "balance.own", "withdrawal.own"},
+    Role.LP: frozenset({"rfq.quote", "settlement.own", "dispute.own", "lp.own_pause", "destination.own"})
+    | {"balance.own", "lp_payment.own"},
     Role.OPS: _ROOMS
     | _STOPS
     | {"audit.own", "dispute.handle", "history.export", "onboarding.record", "rfq.enter", "telegram.link"}
-    | {"user.create"},
+    | {"user.create", "destination.enter", "deposit.record", "settlement.release", "withdrawal.handle"}
+    | {"lp_payment.handle"},
     Role.APPROVER: _ROOMS | _STOPS | {"policy.view", "audit.own", "scope.narrow"},
     Role.ADMIN: _ROOMS | _STOPS | {"policy.view", "scope.narrow"},
     Role.AUDITOR: _ROOMS | {"policy.view", "audit.own", "audit.view", "history.export"},

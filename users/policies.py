@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 
 from django.utils.translation import gettext_lazy as _
 
@@ -41,6 +42,7 @@ class Policy:
     quorum: int = 1
     execute_within: timedelta = timedelta(hours=1)
     step_up_within: timedelta = timedelta(minutes=5)
+    threshold: Decimal | None = None  # below it one person may; nothing: always two
 
 
 DAY = timedelta(days=1)
@@ -66,7 +68,35 @@ FIRST: dict[str, Policy] = {
     "desk.resume": Policy((Role.ADMIN, Role.OPS), timedelta(hours=2)),
     "lp.resume": Policy((Role.ADMIN, Role.OPS), timedelta(hours=2)),
     "client.unfreeze": Policy((Role.ADMIN, Role.OPS), DAY),
+    "address.add": Policy((Role.ADMIN, Role.OPS), DAY),
+    "bank_account.add": Policy((Role.ADMIN, Role.OPS), DAY),
+    "deposit.confirm": Policy((Role.ADMIN, Role.OPS), DAY, threshold=Decimal(50_000)),
+    "deposit.return": Policy((Role.ADMIN, Role.OPS), DAY),
+    "withdrawal.approve": Policy((Role.ADMIN, Role.OPS), DAY),
+    "withdrawal.return": Policy((Role.ADMIN, Role.OPS), DAY),
+    "lp_payment.approve": Policy((Role.ADMIN, Role.OPS), DAY),
+    "lp_payment.receive": Policy((Role.ADMIN, Role.OPS), DAY),
+    "lp_payment.return": Policy((Role.ADMIN, Role.OPS), DAY),
+    "credit.change": Policy((Role.ADMIN, Role.OPS), DAY),
     "flag.on": Policy((Role.ADMIN, Role.OPS), timedelta(hours=2)),
+    "transfers.resume": Policy((Role.ADMIN, Role.OPS), timedelta(hours=2)),
+    "wallet.resume": Policy((Role.ADMIN, Role.OPS), timedelta(hours=2)),
+    "settlement.release": Policy((Role.OPS,), timedelta(hours=2)),
+    "settlement.cancel": Policy((Role.OPS,), timedelta(hours=2)),
+    "settlement.settle_manually": Policy((Role.OPS,), timedelta(hours=2)),
+    "settlement.resend": Policy((Role.OPS,), timedelta(hours=2)),
+    "settlement.confirm_payment": Policy((Role.OPS,), timedelta(hours=2)),
+    "withdrawal.resend": Policy((Role.OPS,), timedelta(hours=2)),
+    "withdrawal.confirm_payment": Policy((Role.OPS,), timedelta(hours=2)),
+    "withdrawal.give_up": Policy((Role.OPS,), timedelta(hours=2)),
+    "lp_payment.resend": Policy((Role.OPS,), timedelta(hours=2)),
+    "lp_payment.confirm_payment": Policy((Role.OPS,), timedelta(hours=2)),
+    "lp_payment.give_up": Policy((Role.OPS,), timedelta(hours=2)),
+    "ledger.adjust": Policy((Role.OPS,), DAY),
+    "fill.reverse": Policy((Role.OPS,), DAY),
+    "backlog.release": Policy((Role.ADMIN, Role.OPS), timedelta(hours=2)),
+    "settlement_policy.change": Policy((Role.ADMIN,), 7 * DAY),
+    "withdrawal_policy.change": Policy((Role.ADMIN,), 7 * DAY),
 }
 
 

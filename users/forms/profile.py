@@ -18,7 +18,11 @@ from users.operations import Preferences
 class PreferencesForm(ConsoleForm):
     """How the console looks."""
 
-    language = forms.ChoiceField(label=_("Language"), choices=settings.LANGUAGES)
+    language = forms.ChoiceField(
+        label=_("Language"),
+        help_text=_("What the console does not speak is spoken in Telegram; the console is in English then."),
+        choices=settings.LANGUAGES,
+    )
     digits = forms.ChoiceField(
         label=_("Digits"), help_text=_("In words and ages. Amounts always have Latin digits."), choices=Digits.choices
     )

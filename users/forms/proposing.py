@@ -134,10 +134,14 @@ class PolicyForm(ProposalForm):
     expires_after = forms.IntegerField(label=_("Expires after (minutes)"), min_value=1, max_value=DAYS_AT_MOST * 1440)
     execute_within = forms.IntegerField(label=_("Done within (minutes)"), min_value=1, max_value=DAYS_AT_MOST * 1440)
     step_up_within = forms.IntegerField(label=_("One-time code valid for (minutes)"), min_value=1, max_value=60)
+    threshold = forms.IntegerField(
+        label=_("One person below (whole units)"), min_value=1, help_text=_("From there on two decide.")
+    )
     field_order = (
         "quorum",
         "approver_role",
         "proposer_roles",
+        "threshold",
         "expires_after",
         "execute_within",
         "step_up_within",
@@ -154,6 +158,10 @@ class PolicyForm(ProposalForm):
             self.fields[name].initial = getattr(policy, name)
         for name in ("expires_after", "execute_within", "step_up_within"):
             self.fields[name].initial = int(getattr(policy, name).total_seconds()) // MINUTE
+        if policy.threshold is None:
+            del self.fields["threshold"]
+        else:
+            self.fields["threshold"].initial = int(policy.threshold)
 
     def clean(self) -> dict[str, Any]:
         """
@@ -177,6 +185,8 @@ class PolicyForm(ProposalForm):
             seconds = self.cleaned_data[name] * MINUTE
             if timedelta(seconds=seconds) != getattr(self.policy, name):
                 wanted[name] = seconds
+        if "threshold" in self.fields and self.cleaned_data["threshold"] != self.policy.threshold:
+            wanted["threshold"] = self.cleaned_data["threshold"]
         return wanted
 
 

@@ -3,6 +3,7 @@
 from users.models.approvals import ApprovalDecision, ApprovalPolicy, ApprovalRequest, StepUp
 from users.models.audit import AuditEvent, AuditSeal
 from users.models.devices import RecoveryCode, RecoveryDevice, TotpDevice
+from users.models.dialogues import Dialogue
 from users.models.keys import ApiKey
 from users.models.onboarding import OnboardingCheck
 from users.models.passkeys import Passkey, PasskeyAttestation, PasskeyChallenge
@@ -26,6 +27,7 @@ __all__ = [
     "CallCount",
     "CallbackToken",
     "Counterparty",
+    "Dialogue",
     "LinkToken",
     "OnboardingCheck",
     "Passkey",

@@ -52,7 +52,8 @@ class CallbackToken(models.Model):
     """
     What one button means: one action on one version of one object, for one user.
 
-    The button carries only the random token; whoever presses a copied or forged one is refused.
+    The button carries only the random token; whoever presses a copied or forged one is refused. `created_at`
+    moves on while it is shown again (`users.callbacks`): from then on its age is counted.
     """
 
     token = models.CharField(max_length=32, unique=True, default=partial(secrets.token_urlsafe, 16))

@@ -38,6 +38,7 @@ from users.operations.people import (
     create_user,
     revoke_role,
     set_language,
+    set_time_zone,
     suspend_user,
 )
 from users.operations.preflight import require_decidable, require_proposable
@@ -127,6 +128,7 @@ __all__ = [
     "set_language",
     "set_new_password",
     "set_preferences",
+    "set_time_zone",
     "start_enrolment",
     "step_up",
     "step_up_by_passkey",

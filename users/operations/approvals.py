@@ -76,6 +76,7 @@ def lay_down_policies(*, now: datetime) -> int:
             expires_after=first.expires_after,
             execute_within=first.execute_within,
             step_up_within=first.step_up_within,
+            threshold=first.threshold,
             made_at=now,
         )
     return len(missing)
@@ -119,6 +120,7 @@ def propose(*, proposal: Proposal, actor: User, now: datetime) -> ApprovalReques
         subject_type=act.subject_type,
         subject_ref=proposal.subject_ref,
         subject_person=subject,
+        subject_counterparty_id=party,
         target=acts.target_of(act, proposal.subject_ref),
         target_digest=b"",  # computed by the database
         payload=proposal.payload,

@@ -122,6 +122,18 @@ def revoke_role(*, user: User, role: Role, actor: User | None, reason: str, now:
 
 
 @operation
+def set_time_zone(*, user: User, time_zone: str, now: datetime) -> User:
+    """The clock the desk shows the user. What is so already is no change, and leaves no event."""
+    if user.time_zone == time_zone:
+        return user
+    change = audit.Change(before={"time_zone": user.time_zone}, after={"time_zone": time_zone})
+    user.time_zone = time_zone
+    user.save(update_fields=["time_zone", "updated_at"])
+    audit.record("user.time_zone_set", actor=user, subject=user, at=now, change=change)
+    return user
+
+
+@operation
 def set_language(*, user: User, language: str, now: datetime) -> User:
     """The language the desk speaks with the user."""
     change = audit.Change(before={"language": user.language}, after={"language": language})

@@ -121,7 +121,7 @@ def subject_counterparty(act: acts.Act, subject_ref: str) -> int | None:
         return Counterparty.objects.filter(ref=subject_ref).values_list("pk", flat=True).first()
     if act.subject_type == "user":
         return User.objects.filter(ref=subject_ref).values_list("counterparty", flat=True).first()
-    return None
+    return act.counterparty_id(subject_ref)
 
 
 def eligible(

@@ -1,14 +1,18 @@
-"""What the acts on people share: their refusals, checks of details, and what an act on a user looks at."""
+"""What acts share: their refusals, checks of details, and what an act on a user looks at."""
 
+import re
 from collections.abc import Collection
+from decimal import Decimal
 from typing import ClassVar
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as lazy
 
 from trading.lib.errors import Conflict, Invalid, NotFound
-from users.acts import Act
+from users.acts import Act, Payload
 from users.models import RoleGrant, TelegramLink, User
+
+PLAIN_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{1,8})?", re.ASCII)
 
 
 class WrongState(Conflict):
@@ -28,6 +32,29 @@ class BadPayload(Invalid):
 def is_number(value: object, least: int, most: int) -> bool:
     """Whether the value is a whole number (no truth value) from `least` to `most`."""
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+
+
+def amount_of(payload: Payload, field: str, *, places: int) -> Decimal:
+    """
+    A number of the details: plain digits in a text, with at most so many decimals.
+
+    :raises BadPayload: anything else.
+    """
+    value = payload.get(field)
+    if not isinstance(value, str) or not PLAIN_NUMBER.fullmatch(value):
+        raise BadPayload(field=field)
+    amount = Decimal(value)
+    if amount != amount.quantize(Decimal(1).scaleb(-places)):
+        raise BadPayload(field=field)
+    return amount
+
+
+def plain(value: Decimal | None) -> str | None:
+    """A number as details and evidence have it: plain digits, no more than it needs."""
+    if value is None:
+        return None
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def require_roles(roles: object, *, field: str, among: Collection[str]) -> None:

@@ -13,10 +13,11 @@ from users import acts, audit
 from users.acts import Act, Line, Payload
 from users.models import ApprovalPolicy, ApprovalRequest, Role, RoleGrant, User
 from users.models.roles import DECIDING_ROLES, PROPOSING_ROLES
-from users.own_acts.base import BadPayload, is_number, require_roles
+from users.own_acts.base import BadPayload, is_number, plain, require_roles
 
 Status = User.Status
 LARGEST_QUORUM = 5
+HIGHEST_THRESHOLD = 10**12
 MINUTE, DAY = 60, 86_400  # seconds
 
 
@@ -27,12 +28,15 @@ TERMS: dict[str, str | Promise] = {
     "expires_after": lazy("Expires after"),
     "execute_within": lazy("Done within"),
     "step_up_within": lazy("One-time code valid for"),
+    "threshold": lazy("One person below (whole units)"),
 }
 FIELDS = tuple(TERMS)
 
 
 def term_words(name: str, value: Any) -> str:
-    """One term of a policy as people say it: roles by their names, durations in minutes."""
+    """One term of a policy as people say it: roles by their names, durations in minutes, amounts in plain digits."""
+    if name == "threshold":
+        return "–" if value is None else str(value)
     if name == "quorum":
         return str(value)
     if name == "approver_role":
@@ -67,6 +71,7 @@ class ChangePolicy(Act):
         for name in FIELDS:
             value = getattr(policy, name)
             terms[name] = value.total_seconds() if isinstance(value, timedelta) else value
+        terms["threshold"] = plain(policy.threshold)
         return terms
 
     def check(self, subject_ref: str, payload: Payload) -> None:
@@ -80,6 +85,10 @@ class ChangePolicy(Act):
         for name in ("expires_after", "execute_within", "step_up_within"):
             if not is_number(payload.get(name, MINUTE), MINUTE, 7 * DAY):
                 raise BadPayload(field=name)
+        if "threshold" in payload:
+            has_one = self.policy(subject_ref).threshold is not None
+            if not has_one or not is_number(payload["threshold"], 1, HIGHEST_THRESHOLD):
+                raise BadPayload(field="threshold")
         self._check_reachable(subject_ref, payload)
 
     def _check_roles(self, payload: Payload) -> None:
