@@ -10,7 +10,7 @@ from django.db import OperationalError
 
 from trading.sandbox import localenv
 
-SETS_UP = {"desk", "smoke"}
+SETS_UP = {"desk", "smoke", "bench_bot"}
 
 
 def main() -> None:

@@ -23,8 +23,13 @@ from ninja.errors import AuthenticationError, HttpError, ValidationError
 from rfq import api as rfq_api
 from rfq import api_disputes as rfq_api_disputes
 from rfq import api_events as rfq_api_events
+from rfq import api_papers as rfq_api_papers
 from rfq import api_quotes as rfq_api_quotes
 from settlement import api as settlement_api
+from settlement import api_destinations, api_money
+from settlement import api_lp as settlement_api_lp
+from settlement import api_waiting as settlement_api_waiting
+from settlement import api_wallets as settlement_api_wallets
 from trading.lib import clock
 from trading.lib.errors import DeskError, Invalid
 from trading.middleware import http_status
@@ -71,7 +76,13 @@ api.add_router("", rfq_api.router)
 api.add_router("", rfq_api_quotes.router)
 api.add_router("", rfq_api_events.router)
 api.add_router("", rfq_api_disputes.router)
+api.add_router("", rfq_api_papers.router)
 api.add_router("", settlement_api.router)
+api.add_router("", settlement_api_lp.router)
+api.add_router("", settlement_api_waiting.router)
+api.add_router("", settlement_api_wallets.router)
+api.add_router("", api_money.router)
+api.add_router("", api_destinations.router)
 
 
 def refusal(
@@ -89,6 +100,7 @@ def refusal(
 
 @api.exception_handler(DeskError)
 def _desk_error(request: HttpRequest, error: DeskError) -> HttpResponse:
+    error.write_down("the API")
     status = next((status for kind, status in STATUS.items() if isinstance(error, kind)), http_status(error))
     field = next((name for kind, name in FIELDS.items() if isinstance(error, kind)), error.facts.get("field"))
     fields = {str(field): error.sentence} if field else {}

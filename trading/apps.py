@@ -7,6 +7,7 @@ from django.apps import AppConfig
 
 if TYPE_CHECKING:
     from alerting.inbox import Outgoing
+    from users.models import User
 
 
 class TradingConfig(AppConfig):
@@ -16,12 +17,13 @@ class TradingConfig(AppConfig):
 
     def ready(self) -> None:
         """Register start-up checks and the bot, and set up logging."""
-        from alerting import inbox  # noqa: PLC0415 - apps must be loaded first
+        from alerting import inbox, menus  # noqa: PLC0415 - apps must be loaded first
         from trading import checks, logs  # noqa: PLC0415 - likewise
 
         checks.register()
         logs.configure()
         inbox.register(_hear)
+        menus.register(_offer)
 
 
 async def _hear(payload: Mapping[str, Any]) -> "Sequence[Outgoing]":
@@ -29,3 +31,10 @@ async def _hear(payload: Mapping[str, Any]) -> "Sequence[Outgoing]":
     from trading.bot import application  # noqa: PLC0415 - see above
 
     return await application.handle(payload)
+
+
+def _offer(user: "User") -> Sequence[tuple[str, str]]:
+    """The commands of a person's side."""
+    from trading.bot import registry  # noqa: PLC0415 - apps must be loaded first
+
+    return registry.menu_of(user)

@@ -1,5 +1,7 @@
 """Typed readers of the environment. A secret has no default: what is missing stops the start."""
 
+import base64
+import binascii
 import json
 import re
 from pathlib import Path
@@ -13,6 +15,7 @@ env = FileAwareEnv()
 
 PRODUCTION, SANDBOX = "production", "sandbox"
 SHORTEST_SECRET = 32
+KEY_BYTES = 32  # of an Ed25519 key
 FEWEST_CHARACTERS = 12  # different ones; 32 random bytes in hexadecimal have about 14
 SAMPLE = re.compile(r"change.?me|insecure|example|sample|secret|password|replace|default|your[-_ ]", re.IGNORECASE)
 
@@ -106,6 +109,39 @@ def fernet_keys(name: str) -> list[str]:
             '`python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"`.'
         )
     return keys
+
+
+def signing_key(name: str) -> bytes:
+    """
+    The 32 bytes of an Ed25519 key, written in base64.
+
+    :raises ImproperlyConfigured: missing, or something else.
+    """
+    if not text(name):
+        raise ImproperlyConfigured(
+            f"{name} is missing: set it to the output of `openssl rand -base64 32`, "
+            "or let `make run` make a private one."
+        )
+    return _key_of(name, text(name))
+
+
+def public_keys(name: str) -> list[bytes]:
+    """
+    Comma separated Ed25519 public keys, each 32 bytes in base64.
+
+    :raises ImproperlyConfigured: one that is something else.
+    """
+    return [_key_of(name, word) for word in words(name)]
+
+
+def _key_of(name: str, written: str) -> bytes:
+    try:
+        key = base64.b64decode(written, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ImproperlyConfigured(f"{name} holds what is not {KEY_BYTES} bytes in base64.")
+    return key
 
 
 def choice(name: str, choices: set[str], default: str) -> str:

@@ -7,7 +7,6 @@ version it is, for the deploy to wait on.
 
 import threading
 from collections.abc import Callable
-from datetime import timedelta
 
 from django.conf import settings
 from django.db import Error, connection
@@ -17,9 +16,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from alerting.models import Heartbeat
+from alerting.queries import SILENT_AFTER
 from trading.lib import clock, http
 
-SILENT_AFTER = timedelta(seconds=60)
 OK = "ok"
 
 

@@ -20,15 +20,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from alerting.models import Heartbeat
+from alerting.models import Alert, Heartbeat, InboundUpdate, OutboundMessage
 from rfq import references
 from rfq.models import Dispute, Fill, Quote, RateSource, Rfq
 from rfq.queries.scorecards import WINDOWS, scorecards
-from settlement.models import Balance, Entry, Settlement, Wallet
+from settlement.models import Balance, Entry, Reconciliation, Settlement, Wallet
 from trading.lib import clock, http
 from trading.lib.errors import Forbidden
 from trading.lib.money import USDT, Money
-from users.models import ApprovalRequest, AuditEvent, AuditSeal
+from users.models import ApprovalRequest, AuditEvent, AuditSeal, TelegramLink
 from users.queries.log import last_verification
 
 log = logging.getLogger(__name__)
@@ -160,7 +160,27 @@ def _money() -> Iterator[Metric]:
     imbalance = GaugeMetricFamily("desk_ledger_imbalance_usdt", "Sum of all entries; zero", labels=["account_type"])
     total = Entry.objects.filter(asset_id=USDT.code).aggregate(total=Sum("amount"))["total"] or 0
     imbalance.add_metric(["all"], float(Money.from_minor(total, USDT).amount))
-    yield from (balance, imbalance)
+    yield from (balance, imbalance, *_reconciled())
+
+
+def _reconciled() -> Iterator[Metric]:
+    gap = GaugeMetricFamily(
+        "desk_chain_ledger_difference_usdt", "What a chain has more than the books, compared last", labels=["wallet"]
+    )
+    paused = GaugeMetricFamily("desk_wallet_paused", "Whether a wallet is paused", labels=["wallet", "chain"])
+    differences = GaugeMetricFamily("desk_reconciliation_differences", "What differed last", labels=["part"])
+    age = GaugeMetricFamily("desk_reconciliation_age_seconds", "Since something was compared last", labels=["part"])
+    now = clock.now()
+    for part in ("chains", "books"):
+        rows = Reconciliation.objects.filter(accounts__isnull=part == "chains")
+        if (last := rows.order_by("-pk").first()) is not None:
+            differences.add_metric([part], len(last.differences))
+            age.add_metric([part], (now - last.ended_at).total_seconds())
+            for name, seen in last.wallets.items():
+                gap.add_metric([name], float(Money.from_minor(seen["gap_minor"], USDT).amount))
+    for wallet in Wallet.objects.all():
+        paused.add_metric([wallet.name, wallet.chain], wallet.paused_at is not None)
+    yield from (gap, paused, differences, age)
 
 
 def _work() -> Iterator[Metric]:
@@ -173,6 +193,29 @@ def _work() -> Iterator[Metric]:
     for beat in Heartbeat.objects.all():
         ages.add_metric([beat.name], (clock.now() - beat.at).total_seconds())
     yield from (jobs, ages)
+
+
+def _telegram() -> Iterator[Metric]:
+    updates = GaugeMetricFamily("desk_telegram_updates", "Updates of the last month, by status", labels=["status"])
+    heard = dict(InboundUpdate.objects.values_list("status").annotate(number=Count("pk")))
+    for status in InboundUpdate.Status.values:
+        updates.add_metric([status], heard.get(status, 0))
+    messages = GaugeMetricFamily("desk_telegram_messages", "Messages of the last month, by status", labels=["status"])
+    said = dict(OutboundMessage.objects.values_list("status").annotate(number=Count("pk")))
+    for status in OutboundMessage.Status.values:
+        messages.add_metric([status], said.get(status, 0))
+    closed = GaugeMetricFamily("desk_telegram_unreachable_chats", "Linked chats that take no messages")
+    closed.add_metric([], TelegramLink.objects.filter(ended_at=None).exclude(unreachable_at=None).count())
+    yield from (updates, messages, closed)
+
+
+def _alerts() -> Iterator[Metric]:
+    sent = CounterMetricFamily("desk_alerts_sent", "Alerts told, by type", labels=["type"])
+    suppressed = CounterMetricFamily("desk_alerts_suppressed", "Alerts held back, by type", labels=["type"])
+    for alert in Alert.objects.all():
+        sent.add_metric([alert.name], alert.told)
+        suppressed.add_metric([alert.name], alert.held_back)
+    yield from (sent, suppressed)
 
 
 def _audit() -> Iterator[Metric]:
@@ -222,5 +265,7 @@ GROUPS: tuple[Callable[[], Iterator[Metric]], ...] = (
     _disputes,
     _money,
     _work,
+    _telegram,
+    _alerts,
     _audit,
 )

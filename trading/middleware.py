@@ -56,7 +56,7 @@ class UserPreferencesMiddleware:
         user = request.user
         if not isinstance(user, User):
             return self.get_response(request)
-        language = user.language if user.language in dict(settings.LANGUAGES) else settings.LANGUAGE_CODE
+        language = user.language if user.language in dict(settings.CONSOLE_LANGUAGES) else settings.LANGUAGE_CODE
         request.LANGUAGE_CODE = language
         request.reader = user  # type: ignore[attr-defined]  # loaded: asking it costs no query, also on error pages
         zone = zoneinfo.ZoneInfo(user.time_zone)
@@ -80,6 +80,7 @@ class DeskErrorMiddleware:
         """Django calls this when a view raises."""
         if not isinstance(exception, DeskError):
             return None
+        exception.write_down("the console")
         return render(request, "errors/refused.html", {"error": exception}, status=http_status(exception))
 
 

@@ -16,6 +16,8 @@ SECRET_KEY = env.secret("SECRET_KEY")
 FIELD_ENCRYPTION_KEYS = env.fernet_keys("FIELD_ENCRYPTION_KEYS")
 JWT_SECRET = env.secret("JWT_SECRET")
 API_KEY_PEPPER = env.secret("API_KEY_PEPPER")
+RECEIPT_SIGNING_KEY = env.signing_key("RECEIPT_SIGNING_KEY")
+RECEIPT_OLD_KEYS = env.public_keys("RECEIPT_OLD_KEYS")  # public ones that signed before
 DESK_URL = env.text("DESK_URL", "http://localhost:9090").rstrip("/")
 VERSION = env.text("DESK_VERSION", "0.1.0")
 REVISION = env.text("DESK_REVISION", "unknown")
@@ -180,7 +182,9 @@ STORAGES = {
 # --- language and time ----------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English"), ("fa", "فارسی")]
+# What the bot speaks; the console speaks some of them, and English with everybody else.
+LANGUAGES = [("en", "English"), ("fa", "فارسی"), ("ar", "العربية"), ("ru", "Русский"), ("tr", "Türkçe")]
+CONSOLE_LANGUAGES = [("en", "English"), ("fa", "فارسی")]
 LANGUAGE_COOKIE_NAME = "__Host-desk-language" if IS_HTTPS else "desk-language"
 THEME_COOKIE_NAME = "__Host-theme" if IS_HTTPS else "theme"  # static/js/console.js names it likewise
 LOCALE_PATHS = [BASE_DIR / "locale"]
@@ -189,10 +193,21 @@ TIME_ZONE = "UTC"
 
 # --- the desk -------------------------------------------------------------------------------
 
+ADDRESS_COOLING_HOURS = env.number("ADDRESS_COOLING_HOURS", 0 if IS_SANDBOX else 24)  # from approval to first use
+DEPOSIT_MINIMUM_USDT = max(1, env.number("DEPOSIT_MINIMUM_USDT", 1))  # less than this on chain waits for people
+EVM_CHAINS = env.objects("EVM_CHAINS", [])  # docs/wallets.md says how
+TRON_CHAINS = env.objects("TRON_CHAINS", [])  # likewise
+WALLET_LIMITS = env.objects("WALLET_LIMITS", [])  # likewise
+WALLET_KEYS = env.text("WALLET_KEYS")  # two folders; only the process that signs is given them
+WALLET_PASSPHRASES = env.text("WALLET_PASSPHRASES")
 AUTO_SETTLEMENT_ALLOWED = env.flag("AUTO_SETTLEMENT_ALLOWED")
+FLAGGED_OFF_ALERT_FROM = max(1, env.number("FLAGGED_OFF_ALERT_FROM", 1))  # so many deliveries that wait for people
+FLAGGED_OFF_ALERT_SECONDS = env.number("FLAGGED_OFF_ALERT_SECONDS", 900)  # one alert about them at most in this time
 TELEGRAM_BOT_TOKEN = env.text("TELEGRAM_BOT_TOKEN")
 TELEGRAM_BOT_NAME = env.text("TELEGRAM_BOT_NAME").lstrip("@")
 TELEGRAM_API_URL = env.text("TELEGRAM_API_URL", "https://api.telegram.org").rstrip("/")
+TELEGRAM_WEBHOOK_URL = env.text("TELEGRAM_WEBHOOK_URL")  # https://…/telegram/webhook/; empty: the bot polls
+TELEGRAM_WEBHOOK_SECRET = env.secret("TELEGRAM_WEBHOOK_SECRET") if TELEGRAM_WEBHOOK_URL else ""
 SANDBOX_TELEGRAM_URL = env.text("SANDBOX_TELEGRAM_URL", "http://127.0.0.1:9091").rstrip("/")
 SIMULATED_SOURCES = sandbox_sources(SANDBOX_TELEGRAM_URL) if IS_SANDBOX else []
 REFERENCE_SOURCES = env.objects("REFERENCE_SOURCES", SIMULATED_SOURCES)  # docs/reference-rates.md says how

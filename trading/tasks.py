@@ -2,7 +2,7 @@
 
 import logging
 
-from procrastinate import JobContext
+from django.db import connection
 from procrastinate.contrib.django import app
 
 from alerting import operations
@@ -16,14 +16,36 @@ HEARTBEAT_SECONDS = 3.0
 STALLED_SECONDS = 12.0
 
 
+# One statement, so that several who look at once cannot free a job twice: the second time it would run already. Where
+# somebody else holds a row it is being freed; who waits for one sees it anew, with the worker it has by then.
+# A job of which one at most may wait goes when another waits already: that one does the same, and was held up by it.
+RETRY_STALLED = """
+    with stalled as materialized (
+        select id, task_name, queueing_lock from procrastinate_jobs
+        where status = 'doing' and (worker_id is null or worker_id = any (array(
+            select id from procrastinate_workers where last_heartbeat < now() - make_interval(secs => %s)
+        )))
+        order by id
+        for update skip locked
+    )
+    select id, task_name, case
+        when exists (
+            select from procrastinate_jobs waiting
+            where waiting.status = 'todo' and waiting.queueing_lock = stalled.queueing_lock
+        ) then procrastinate_finish_job_v1(id, 'failed', true)
+        else procrastinate_retry_job_v2(id, now(), null, null, null)
+    end from stalled
+"""
+
+
 @app.periodic(cron="* * * * * */5")
-@app.task(name="jobs.retry_stalled", queue="default", pass_context=True)
-async def retry_stalled(context: JobContext, timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+@app.task(name="jobs.retry_stalled", queue="default")
+def retry_stalled(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
     """Every five seconds: run the jobs of dead workers again. Every job of the desk may run twice."""
-    manager = context.app.job_manager
-    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_SECONDS):
-        log.warning("job %s (%s) belonged to a worker that died; it runs again", job.id, job.task_name)
-        await manager.retry_job(job)
+    with connection.cursor() as cursor:
+        cursor.execute(RETRY_STALLED, [STALLED_SECONDS])
+        for number, name, _nothing in cursor.fetchall():
+            log.warning("job %s (%s) belonged to a worker that died; it runs again", number, name)
 
 
 @app.periodic(cron="* * * * * */5")

@@ -3,6 +3,7 @@
 from django.urls import URLPattern, URLResolver, include, path
 
 from trading import csp, health, metrics, views
+from trading.bot import webhook
 from users import admin
 
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -16,6 +17,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health/ready", health.ready, name="health-ready"),
     path("metrics", metrics.metrics, name="metrics"),
     path("api/", include("trading.api")),
+    path("telegram/webhook/", webhook.receive, name="telegram-webhook"),
     path("admin/", admin.site.urls),
     path("", include("users.urls")),
     path("", include("rfq.urls")),

@@ -104,7 +104,7 @@ def language(request: HttpRequest) -> HttpResponse:
     """Switch the language: of the profile when signed in, and of this browser's sign-in page."""
     code, back = request.POST.get("language", ""), request.POST.get("next", "")
     response = redirect(back if url_has_allowed_host_and_scheme(back, {request.get_host()}) else "dashboard")
-    if code not in dict(settings.LANGUAGES):
+    if code not in dict(settings.CONSOLE_LANGUAGES):
         return response
     user = request.user
     if is_verified(user):

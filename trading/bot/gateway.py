@@ -6,32 +6,41 @@ button. Everything here is synchronous and runs in one thread, off the event loo
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.conf import settings
 from django.utils import translation
 
+from alerting import queries
 from alerting.inbox import Outgoing
 from trading.bot import replies
+from trading.lib import clock
 from trading.lib.chat import BotUpdate, Reply, message
 from trading.lib.errors import DeskError
-from users import callbacks, context
+from users import callbacks, context, dialogues
 from users.errors import NotActive, NotLinked
-from users.models import CallbackToken, User
+from users.models import CallbackToken, Dialogue, User
 from users.queries import user_of_telegram
 
 type Command = Callable[[BotUpdate, User], Reply]
 type Introduction = Callable[[BotUpdate], User]
 type Action = Callable[[BotUpdate, User, CallbackToken], Reply]
+type Answer = Callable[[BotUpdate, User, Dialogue], Reply]
 
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An update as it came through the library: what was said, and where."""
+    """
+    An update as it came through the library: what was said, and where.
+
+    `is_borrowed`: a message that its sender passed on or another bot wrote; `is_edited`: one that was changed.
+    """
 
     update: BotUpdate
     is_private: bool
     language: str = ""
+    is_borrowed: bool = False
+    is_edited: bool = False
 
 
 def command(heard: Heard, handler: Command, introduce: Introduction | None = None) -> list[Outgoing]:
@@ -40,11 +49,34 @@ def command(heard: Heard, handler: Command, introduce: Introduction | None = Non
 
     :param introduce: how somebody unknown who sends this command with a word becomes known.
     """
+    flaw = _flaw(heard)
     if introduce is not None and heard.is_private and heard.update.arguments and not _is_known(heard):
-        refused = _introduce(heard, introduce)
+        refused = _turn_away(heard, flaw) if flaw else _introduce(heard, introduce)
         if refused:
             return refused
-    return _let_in(heard, lambda actor: handler(heard.update, actor))
+
+    def obey(actor: User) -> Reply:
+        if flaw:
+            return Reply(text=message(flaw, {}))
+        if heard.update.text.startswith("/"):
+            dialogues.leave(actor, now=clock.now())  # whoever commands has turned to something else
+        return handler(heard.update, actor)
+
+    return _let_in(heard, obey)
+
+
+def _flaw(heard: Heard) -> str:
+    """
+    Name the template that says why these are not words to act upon; nothing when they are.
+
+    An edit counts as said when the message itself never was acted upon: it got lost, or handling it failed.
+    """
+    update = heard.update
+    if heard.is_borrowed:
+        return "telegram/refused_file.html" if update.attachment else "telegram/refused_borrowed.html"
+    if heard.is_edited and queries.was_handled(update.chat_id, update.message_id):
+        return "telegram/refused_edit.html"
+    return ""
 
 
 def _is_known(heard: Heard) -> bool:
@@ -73,9 +105,13 @@ def button(heard: Heard, actions: dict[str, Action]) -> list[Outgoing]:
     def press(actor: User) -> Reply:
         card = ""
         try:
-            token = callbacks.resolve(heard.update.callback_token, actor)
+            token = callbacks.resolve(heard.update.callback_token, actor, now=clock.now())
             card = token.subject if token.subject.startswith("RFQ-") else ""
+            if token.action not in actions:
+                raise callbacks.StaleButton
             return actions[token.action](heard.update, actor, token)
+        except callbacks.ExpiredButton as error:
+            return replace(replies.refusal(error, heard.update), ends_buttons=True)
         except DeskError as error:
             return replies.refusal(error, heard.update, card)
 

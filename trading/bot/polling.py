@@ -9,19 +9,21 @@ keeps a second one waiting.
 import asyncio
 import hashlib
 import logging
+from collections.abc import Coroutine
 from contextlib import suppress
+from typing import Any
 
 import psycopg
 from django.conf import settings
 from django.db import DatabaseError
-from django.utils import translation
 from procrastinate.contrib.django.utils import connector_params
-from telegram import Bot, BotCommand
+from telegram import Bot
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from alerting import operations
 from alerting.telegram import new_bot
-from trading.bot.application import ALLOWED_UPDATES, MENU
+from trading.bot import profile, registry, tokens
+from trading.bot.application import ALLOWED_UPDATES
 from trading.lib import clock, threads
 
 log = logging.getLogger("desk.bot")
@@ -32,7 +34,6 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 HEARTBEAT = "bot"
 NETWORK_IS_AWAY = "Telegram does not answer at {url} ({why})"
 CONFLICT = "Telegram says that somebody else polls with this token: end the other poller, or remove its webhook"
-WRONG_TOKEN = "Telegram does not know this token: set TELEGRAM_BOT_TOKEN to the one from @BotFather"  # noqa: S105
 DATABASE_IS_AWAY = "PostgreSQL does not answer ({why})"
 
 
@@ -43,9 +44,14 @@ class Poller:
         self._pause = FIRST_PAUSE
         self._complaint = ""
         self._offset = 0
+        self._is_introduced = False
 
     async def run(self) -> None:
-        """Poll for ever. Cancel it to end: whatever was not stored yet will be sent again."""
+        """
+        Poll for ever. Cancel it to end: whatever was not stored yet will be sent again.
+
+        :raises WrongToken: Telegram does not know the token.
+        """
         while True:
             try:
                 async with await _connect() as session:
@@ -57,12 +63,17 @@ class Poller:
                 wish = error.retry_after
                 await asyncio.sleep(wish if isinstance(wish, int) else wish.total_seconds())
             except TelegramError as error:
-                await self._rest(_sentence(error))
+                if isinstance(error, InvalidToken):
+                    await tokens.ask_again()
+                await self._rest(sentence(error))
 
     async def _poll(self, session: psycopg.AsyncConnection) -> None:
         """Fetch, store, acknowledge, again and again."""
         async with new_bot(poll_seconds=POLL_SECONDS) as bot:
-            await _announce(bot)
+            if not self._is_introduced:
+                await introduce(bot)
+                self._is_introduced = True
+            await bot.delete_webhook()  # one that is set would keep every poll from working; nothing waiting is lost
             wait = 0
             while True:
                 updates = await bot.get_updates(
@@ -119,18 +130,17 @@ def _lock_number() -> int:
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-async def _announce(bot: Bot) -> None:
-    """Show the commands in Telegram's menu, in every language of the desk."""
-    for code, _name in settings.LANGUAGES:
-        with translation.override(code):
-            commands = [BotCommand(name, str(words)) for name, words in MENU.items()]
-        await bot.set_my_commands(commands, language_code=None if code == settings.LANGUAGE_CODE else code)
+async def introduce(bot: Bot) -> None:
+    """Show who the bot is and what it can do: to everybody, and in the chats whose menu is of an older edition."""
+    await profile.present(bot)
+    await threads.run(operations.renew_menus, edition=registry.edition(), now=clock.now())
 
 
-def _sentence(error: TelegramError) -> str:
+def sentence(error: TelegramError) -> str:
+    """Say what is wrong, in one sentence."""
     match error:
         case InvalidToken():
-            return WRONG_TOKEN
+            return tokens.REFUSED_ONCE
         case Conflict():
             return CONFLICT
         case _:
@@ -141,12 +151,12 @@ def _first_line(problem: object) -> str:
     return (str(problem).strip() or type(problem).__name__).splitlines()[0]
 
 
-async def run_until(stop: asyncio.Event) -> None:
-    """Poll until told to stop."""
-    polling = asyncio.create_task(Poller().run())
+async def run_until(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
+    """Work until told to stop."""
+    working = asyncio.create_task(work)
     stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait({polling, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
-    polling.cancel()
+    working.cancel()
     with suppress(asyncio.CancelledError):
-        await polling
+        await working

@@ -1,9 +1,12 @@
 """Refusals. Each has a kind (its base class), a code for machines and a sentence for people."""
 
+import logging
 from typing import ClassVar
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+
+log = logging.getLogger("desk.refusals")
 
 
 class DeskError(Exception):
@@ -20,6 +23,13 @@ class DeskError(Exception):
     def __init__(self, **facts: object) -> None:
         super().__init__(self.code)
         self.facts = facts
+        self.is_logged = False
+
+    def write_down(self, by: str) -> None:
+        """Log who refused and why, once however often it is passed on. No facts: some are names and amounts."""
+        if not self.is_logged:
+            self.is_logged = True
+            log.info("%s refused: %s", by, self.code)
 
     @property
     def sentence(self) -> str:

@@ -1,18 +1,26 @@
 """Jobs: deferred in the transaction that makes them necessary, so that both happen or neither."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
 from trading.lib import clock
 
-_waiting: ContextVar[list[Job] | None] = ContextVar("jobs_waiting", default=None)
+# Jobs to be written at the end of a batch, each with whether one that waits already will do.
+type Asked = tuple[Job, bool]
+
+_waiting: ContextVar[list[Asked] | None] = ContextVar("jobs_waiting", default=None)
+
+# Those that hold a lock and have not begun. Until this transaction ends none of them can: a worker passes by rows that
+# somebody holds, so what is written here is there when they look. One a worker is taking right now is not given.
+NOT_BEGUN = "select lock from procrastinate_jobs where status = 'todo' and lock = any(%s) for key share skip locked"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +37,17 @@ class Later:
         return self.at
 
 
-def defer(name: str, *, lock: str | None = None, later: Later | None = None, **args: Any) -> None:
+def defer(
+    name: str, *, lock: str | None = None, later: Later | None = None, unless_waiting: bool = False, **args: Any
+) -> None:
     """
     Ask a worker to run the task `name` with `args`, after this transaction has committed.
 
     Jobs with the same `lock` run one at a time, in the order they were deferred. Inside `batch`
     the jobs are written together at its end, in one statement.
 
+    :param unless_waiting: not when a job with this lock has yet to begin: it will see all that is committed by then.
+        For tasks that do whatever they find, and whose lock is theirs alone.
     :raises procrastinate.exceptions.TaskNotFound: no task has that name.
     """
     schedule_at = later.instant() if later else None
@@ -43,9 +55,22 @@ def defer(name: str, *, lock: str | None = None, later: Later | None = None, **a
     job = job.evolve(task_kwargs=args)
     waiting = _waiting.get()
     if waiting is None:
-        app.job_manager.batch_defer_jobs(jobs=[job])
+        _write([(job, unless_waiting)])
     else:
-        waiting.append(job)
+        waiting.append((job, unless_waiting))
+
+
+def _write(asked: Sequence[Asked]) -> None:
+    """Write the jobs that are needed, in one statement."""
+    sparing = {job.lock: job for job, unless_waiting in asked if unless_waiting}
+    needed = [job for job, unless_waiting in asked if not unless_waiting]
+    if sparing:
+        with connection.cursor() as cursor:
+            cursor.execute(NOT_BEGUN, [list(sparing)])
+            covered = {lock for (lock,) in cursor.fetchall()}
+        needed += [job for lock, job in sparing.items() if lock not in covered]
+    if needed:
+        app.job_manager.batch_defer_jobs(jobs=needed)
 
 
 @contextmanager
@@ -57,8 +82,8 @@ def batch() -> Iterator[None]:
     token = _waiting.set([])
     try:
         yield
-        if jobs := _waiting.get():
-            app.job_manager.batch_defer_jobs(jobs=jobs)
+        if asked := _waiting.get():
+            _write(asked)
     finally:
         _waiting.reset(token)
 

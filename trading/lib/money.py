@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import Self
 
+from django.utils.translation import gettext_lazy as _
+
 from trading.lib.errors import Invalid
 
 USDT_SCALE = 6
@@ -13,7 +15,7 @@ class InexactAmount(Invalid):
     """An amount has more decimals than its unit."""
 
     code = "inexact_amount"
-    text = "{amount} has more decimals than {unit} allows."
+    text = _("{amount} has more decimals than {unit} allows.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ guessed. Writing follows the person's language: its digits, separators and readi
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -23,6 +24,9 @@ DIGITS = str.maketrans("۰۱۲۳۴۵۶۷۸۹٠١٢٣٤٥٦٧٨٩", "012345678901
 RIGHT_TO_LEFT = frozenset({"ar", "fa"})
 NATIVE_DIGITS = {"fa": "arabext", "ar": "arab"}
 FIRST_STRONG_ISOLATE, POP_ISOLATE = "\u2068", "\u2069"
+SPACES = "\u00a0\u202f "
+GROUPED = re.compile(r"[1-9]\d{0,2}(\.\d{3})+", re.ASCII)
+STARTS_A_NUMBER = re.compile(r"\d")
 NEARLY_A_DAY = timedelta(hours=20)
 
 
@@ -55,6 +59,36 @@ def parse_decimal(written: str, language: str) -> Decimal:
     raise NotANumber(written=written[:40], example=format_decimal(Decimal("10000.5"), 2, language))
 
 
+def parse_price(written: str, language: str) -> Decimal:
+    """
+    Read a price in the person's own notation, or with a point as terminals write it: ``0.9213``.
+
+    Where the point separates thousands in the person's language, what could be either is refused: ``34.500``.
+
+    :raises NotANumber: neither, or both.
+    """
+    decimal, groups = _separators(language)
+    if "." in decimal or "." not in written:
+        return parse_decimal(written, language)
+    try:
+        plain = parse_decimal(written, "en")
+    except NotANumber:
+        return parse_decimal(written, language)
+    if "." in groups and GROUPED.fullmatch(written):
+        raise NotANumber(written=written[:40], example=format_decimal(plain, 2, language))
+    return plain
+
+
+def joined(words: Sequence[str]) -> list[str]:
+    """
+    Put an amount that was written with spaces together again: ``["10", "000", "EUR"]``.
+
+    Whether that is a number in somebody's language, `parse_decimal` decides.
+    """
+    at = next((at for at, word in enumerate(words) if not STARTS_A_NUMBER.match(word)), len(words))
+    return [" ".join(words[:at]), *words[at:]] if at > 1 else list(words)
+
+
 def format_decimal(amount: Decimal, places: int, language: str) -> str:
     """Write an amount with exactly so many decimals: ``10,000.50``, ``۱۰٬۰۰۰٫۵۰``."""
     pattern = "#,##0" + ("." + "0" * places if places else "")
@@ -76,7 +110,7 @@ def format_clock(at: datetime, *, now: datetime, time_zone: str, language: str) 
         text = format_time(local, "HH:mm:ss", locale=locale)
     else:
         text = format_datetime(local, "yyyy-MM-dd HH:mm:ss", locale=locale)
-    return f"{_native(text, language)} {zone}"
+    return f"{native(text, language)} {zone}"
 
 
 def isolate(text: str, language: str) -> str:
@@ -88,10 +122,10 @@ def isolate(text: str, language: str) -> str:
 
 def _number(amount: Decimal, pattern: str, language: str) -> str:
     system = NATIVE_DIGITS.get(language, "latn")
-    return _native(babel_decimal(amount, pattern, locale=Locale.parse(language), numbering_system=system), language)
+    return native(babel_decimal(amount, pattern, locale=Locale.parse(language), numbering_system=system), language)
 
 
-def _native(text: str, language: str) -> str:
+def native(text: str, language: str) -> str:
     """Babel writes custom patterns in Latin digits; the person's own are wanted."""
     first = {"fa": "۰", "ar": "٠"}.get(language)
     if first is None:
@@ -106,4 +140,4 @@ def _separators(language: str) -> tuple[str, str]:
     group = get_group_symbol(locale, numbering_system="latn")
     if language in RIGHT_TO_LEFT:
         return f"{decimal}٫", f"{group}٬"
-    return decimal, group
+    return decimal, SPACES if group in SPACES else group

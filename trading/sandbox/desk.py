@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import json
 import os
 import re
 import shutil
@@ -17,7 +18,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from trading.sandbox import localenv, provision
+from trading.sandbox import chain, localenv, mining, provision
 from trading.sandbox.localenv import LOCAL, ROOT, SetupError
 from trading.sandbox.postgres import Cluster, desk_cluster, wait_ready
 from trading.sandbox.supervise import Program, State, Supervisor
@@ -59,6 +60,7 @@ class Desk:
         _require_port(_port(self.environment["DESK_URL"]), "DESK_PORT", "the console")
         if self.in_sandbox:
             _require_port(_port(self.environment["SANDBOX_TELEGRAM_URL"]), "SANDBOX_TELEGRAM_PORT", "the chat page")
+        self._chain()
         database = self._database()
         shutil.rmtree(COUNTERS, ignore_errors=True)
         COUNTERS.mkdir()
@@ -90,6 +92,8 @@ class Desk:
                     self.say(f"{now.name} ended and was started again; see {_short(LOG)}/{now.name}.log.")
                 if now.state == "BACKOFF" and before and before.state != "BACKOFF":
                     self.say(f"{now.name} does not stay up ({now.said}); it is tried again.")
+                if now.state == "EXITED" and before and before.state != "EXITED":
+                    self.say(f"{now.name} has ended and stays so; {_short(LOG)}/{now.name}.log says why.")
                 seen[now.name] = now if now.pid or before is None else State(now.name, now.state, before.pid, now.said)
             time.sleep(LOOK_SECONDS)
         raise SetupError(f"The supervisor ended (see {_short(LOG)}/supervisord.log): run `make run` again.")
@@ -100,6 +104,25 @@ class Desk:
         if self.cluster:
             self.cluster.end_leftover()
             self.cluster.release()
+
+    def _chain(self) -> None:
+        """Pay on a local EVM node where there is one, and say on what."""
+        if not self.has_node:
+            on = "the chains of EVM_CHAINS" if localenv.given("EVM_CHAINS", self.environment) else "the simulated chain"
+            self.say(
+                f"USDT is paid on {on}." + ("" if chain.anvil() else " There is no local EVM node: see bin/anvil.")
+            )
+            return
+        port = int(self.environment["SANDBOX_EVM_PORT"])
+        _require_port(port, "SANDBOX_EVM_PORT", "the local EVM node")
+        self.environment["EVM_CHAINS"] = json.dumps([mining.row(port)])
+        self.say(f"USDT is paid on the local EVM node: anvil, chain {chain.CHAIN_ID}.")
+
+    @property
+    def has_node(self) -> bool:
+        """Whether a local EVM node runs with the desk."""
+        named = localenv.given("EVM_CHAINS", os.environ)
+        return self.in_sandbox and not named and chain.anvil() is not None
 
     @property
     def in_sandbox(self) -> bool:
@@ -141,12 +164,20 @@ class Desk:
             Program(name="telegram", command=(*manage, "sandbox", "telegram"), priority=10),
             Program(name="market", command=(*manage, "sandbox", "market"), priority=40),
         ]
+        node = [Program(name="chain", command=(*manage, "sandbox", "chain"), priority=10)] if self.has_node else []
+        signing = tuple(f"{name}={path}" for name, path in self._keys().items())
+        worker = (*(("/usr/bin/env", *signing) if signing else ()), *manage, "worker")
         return [
+            *node,
             Program(name="web", command=gunicorn, priority=20),
-            Program(name="worker", command=(*manage, "worker"), priority=20, stop_seconds=20),
-            Program(name="bot", command=(*manage, "bot"), priority=30),
+            Program(name="worker", command=worker, priority=20, stop_seconds=20),
+            Program(name="bot", command=(*manage, "bot"), priority=30, final_exit=os.EX_CONFIG),
             *(stand_ins if self.in_sandbox else []),
         ]
+
+    def _keys(self) -> dict[str, str]:
+        """Where the keys of the local wallet are: for the worker, and for the seed that makes them."""
+        return {"WALLET_KEYS": str(mining.KEYS), "WALLET_PASSPHRASES": str(mining.PASSPHRASES)} if self.has_node else {}
 
     def _manage(self, *command: str) -> None:
         """Run a command of manage.py to its end, as the owner."""
@@ -154,7 +185,7 @@ class Desk:
         with log.open("wb") as out:
             done = subprocess.run(
                 [sys.executable, str(ROOT / "manage.py"), *command],
-                env={**self.environment, "DATABASE_OWNER_URL": self.owner_url},
+                env={**self.environment, **self._keys(), "DATABASE_OWNER_URL": self.owner_url},
                 cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, check=False,
             )  # fmt: skip
         if done.returncode:

@@ -342,7 +342,7 @@ def actors(configuration: Configuration, stop: threading.Event, prices: Prices |
         return {"client": client, "prices": prices, "chance": random.Random(chance.random()), "stop": stop}
 
     cast: list[Actor] = [
-        LiquidityProvider(username="leo", spread_bps=(4, 10), passes=0.05, improves=0.15, **shared()),
+        LiquidityProvider(username="leo", spread_bps=(4, 10), passes=0.0, improves=0.15, **shared()),
         LiquidityProvider(username="mina", spread_bps=(5, 14), passes=0.2, improves=0.3, **shared()),
     ]
     if configuration.interval:

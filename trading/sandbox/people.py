@@ -4,6 +4,7 @@ Who lives in the sandbox: one table, read by the seed, the Telegram stand-in and
 Pure data. Telegram ids are fixed, so that the desk's seed and the stand-in agree without talking.
 """
 
+import os
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -66,6 +67,26 @@ COMPANIES: tuple[Company, ...] = (
     Company(name="Northwind Markets", kind="lp"),
     Company(name="Atlas Prime", kind="lp"),
 )
+
+CROWD = "SANDBOX_CROWD"
+FIRST_OF_CROWD = 8001
+
+
+def crowd(size: int) -> tuple[Person, ...]:
+    """So many traders more, all of one client, for whoever wants many chats (`manage.py bench_bot`)."""
+    return tuple(
+        Person(
+            username=f"crowd-{number:03}",
+            first_name=f"Crowd {number}",
+            part=Part.TRADER,
+            telegram_id=FIRST_OF_CROWD - 1 + number,
+            counterparty="Cedar Imports",
+            note="One of a crowd: there to be many.",
+            simulated=True,
+        )
+        for number in range(1, size + 1)
+    )
+
 
 _TRADER_TRIES = ("/rfq buy 10000 EUR", "/rfq sell 5000 USDT EUR", "/rfq", "/help")
 
@@ -154,6 +175,7 @@ PEOPLE: tuple[Person, ...] = (
     Person(username="bella", first_name="Bella", part=Part.CONSOLE, note="Second approver, in the console."),
     Person(username="adele", first_name="Adele", part=Part.CONSOLE, note="Admin, in the console."),
     Person(username="audrey", first_name="Audrey", part=Part.CONSOLE, note="Auditor, in the console."),
+    *crowd(int(os.environ.get(CROWD) or 0)),
 )
 
 GROUPS: tuple[Group, ...] = (

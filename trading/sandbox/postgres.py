@@ -26,6 +26,7 @@ from trading.sandbox.localenv import APP_ROLE, DATABASE, LOCAL, OWNER_ROLE, Setu
 
 HOME = LOCAL / "postgres"
 TEST_HOME = LOCAL / "postgres-test"
+RIG_HOME = LOCAL / "postgres-rig"
 START_SECONDS = 120  # recovery after a crash may take long
 POLL_SECONDS = 0.03
 FIRST_WITH_OWN_LOCALE = 17
@@ -236,7 +237,11 @@ def end_server(data: Path) -> None:
 
 def homes() -> list[Path]:
     """Every folder that a private server of this checkout has, wherever it lies."""
-    named = [HOME, *(TEST_HOME.with_name(f"{TEST_HOME.name}-{number}") for number in range(MOST_TEST_SERVERS))]
+    named = [
+        HOME,
+        RIG_HOME,
+        *(TEST_HOME.with_name(f"{TEST_HOME.name}-{number}") for number in range(MOST_TEST_SERVERS)),
+    ]
     return [place for home in named for place in (home, _elsewhere(home)) if place.exists()]
 
 

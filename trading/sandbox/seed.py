@@ -5,6 +5,7 @@ Every step looks first whether it was done, so it can run any number of times, a
 interrupted. It writes through the same operations as everybody else.
 """
 
+import hashlib
 import os
 from collections.abc import Callable
 from decimal import Decimal
@@ -14,13 +15,15 @@ from waffle.models import Switch
 
 from rfq import operations as rfq_operations
 from rfq.models import Pair, TradingTerms
-from settlement import autosettle
+from settlement import addresses, autosettle, chains
 from settlement import operations as settlement_operations
-from settlement.models import Asset, Journal, PayoutAddress, Wallet
+from settlement.models import Asset, BankAccount, Journal, PayoutAddress, Wallet
+from settlement.wallets import simulated
 from trading.lib import clock
 from trading.lib.ids import new_ref
 from trading.lib.money import USDT, Money
-from trading.sandbox import people
+from trading.sandbox import chain as local_chain
+from trading.sandbox import mining, people
 from trading.sandbox.people import Part
 from users import operations as user_operations
 from users.models import ApprovalRequest, Counterparty, Role, RoleGrant, TelegramLink, TotpDevice, User
@@ -41,6 +44,7 @@ ROLES = {"olga": Role.OPS, "amir": Role.APPROVER, "bella": Role.APPROVER, "adele
 SECRETS = ("SANDBOX_PASSWORD", "SANDBOX_TOTP_KEY")
 REASON = "Demo person of the sandbox, let in by the seed."
 TRADES = "Demo client of the sandbox, with the usual terms."
+ACCOUNTS = "Demo account of the sandbox: no bank knows it."
 CHECKED = "Demo data of the sandbox: nothing was looked at, by nobody."
 
 
@@ -108,6 +112,7 @@ def _world(assets: list[Asset], say: Say) -> None:
         if person.part != Part.REFUSED or person.counterparty:
             _person(person, companies.get(person.counterparty), say)
     _narrow_roles()
+    _accounts(list(companies.values()), assets, say)
     _flag(say)
 
 
@@ -129,10 +134,38 @@ def _client(client: Counterparty, assets: list[Asset]) -> None:
                 counterparty=client, money=money, reference=reference, actor=None, now=now
             )
     if not PayoutAddress.objects.filter(counterparty=client).exists():
-        address = f"sim1{client.ref[4:].lower():0>36}"
+        chain, address = CHAIN, f"sim1{client.ref[4:].lower():0>36}"
+        if local_chain.NAME in chains.configured():
+            digest = hashlib.sha256(client.ref.encode()).hexdigest()
+            chain, address = local_chain.NAME, addresses.eip55("0x" + digest[:40])
         settlement_operations.add_address(
-            counterparty=client, chain=CHAIN, address=address, label="Main wallet", now=now
+            counterparty=client, chain=chain, address=address, label="Main wallet", now=now
         )
+
+
+def _accounts(companies: list[Counterparty], assets: list[Asset], say: Say) -> None:
+    """The desk's own bank account for each currency, and one in euros for each client."""
+    clients = [company for company in companies if company.kind == Counterparty.Kind.CLIENT]
+    wanted: list[tuple[Counterparty | None, str]] = [
+        *((None, asset.code) for asset in assets if asset.kind == Asset.Kind.FIAT),
+        *((client, "EUR") for client in clients),
+    ]
+    for number, (party, currency) in enumerate(wanted):
+        if BankAccount.objects.filter(counterparty=party, currency=currency).exists():
+            continue
+        new = settlement_operations.NewBankAccount(
+            currency=currency,
+            holder=party.name if party else "OTC desk (sandbox)",
+            number=f"DEMO-{currency}-{number:04}",
+            is_iban=False,
+            bank="Sandbox Bank",
+            label="Main account",
+            party=party.ref if party else "desk",
+        )
+        asked = settlement_operations.ask_bank_account(new=new, actor=_holder([Role.OPS]), now=clock.now())
+        details: dict[str, object] = {"currency": currency, "number": asked.number}
+        _carry("bank_account.add", asked.ref, details, ACCOUNTS)
+        say(f"bank account {asked.number} of {party or 'the desk'}")
 
 
 def _terms(client: Counterparty) -> None:
@@ -152,6 +185,27 @@ def _wallet(usdt: Asset, say: Say) -> None:
     if not Journal.objects.filter(key="funding:seed").exists():
         settlement_operations.fund_wallet(
             wallet=wallet, money=Money(WALLET_FUNDS, USDT), reference="seed", actor=None, now=now
+        )
+    if local_chain.NAME in chains.configured():
+        _wallet_on_node(usdt, say)
+    simulated.mint(address=wallet.address, amount_minor=Money(WALLET_FUNDS, USDT).minor, reference="seed", now=now)
+
+
+def _wallet_on_node(usdt: Asset, say: Say) -> None:
+    """A wallet with a key of its own; the node's program sees that it is on the chain as it is in the books."""
+    from settlement.wallets.keys import KeyFiles, make_key  # noqa: PLC0415 - a second: only where there is a node
+
+    now, files = clock.now(), KeyFiles.of(mining.WALLET)
+    wallet = Wallet.objects.select_related("account").filter(name=mining.WALLET).first()
+    if wallet is None:
+        address = files.address() if files.keystore.exists() else make_key(files)
+        wallet = settlement_operations.open_wallet(
+            name=mining.WALLET, chain=local_chain.NAME, address=address, asset=usdt, now=now
+        )
+        say(f"wallet {mining.WALLET} on the local EVM node")
+    if not Journal.objects.filter(key="funding:seed-evm").exists():
+        settlement_operations.fund_wallet(
+            wallet=wallet, money=Money(WALLET_FUNDS, USDT), reference="seed-evm", actor=None, now=now
         )
 
 

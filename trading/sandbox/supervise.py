@@ -31,7 +31,8 @@ class Program:
     """
     One program: started in order of `priority`, stopped in the contrary order, restarted when it ends.
 
-    `tethered` ones bring their own tie to the supervisor (PostgreSQL does).
+    `tethered` ones bring their own tie to the supervisor (PostgreSQL does). One that ends with `final_exit` is not
+    started again: it says that nothing would be different.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Program:
     stop_signal: str = "TERM"
     stop_seconds: int = 10
     tethered: bool = False
+    final_exit: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,12 +215,13 @@ def _section(supervisor: Supervisor, program: Program) -> str:
         program.stop_signal,
     ]
     words = list(program.command) if program.tethered else [*tether, "--", *program.command]
+    restart = "true" if program.final_exit is None else f"unexpected\nexitcodes={program.final_exit}"
     return f"""
 [program:{program.name}]
 command={" ".join(f'"{_escaped(word)}"' for word in words)}
 priority={program.priority}
 autostart=false
-autorestart=true
+autorestart={restart}
 startsecs=1
 startretries=1000000
 stopsignal={program.stop_signal}

@@ -5,9 +5,11 @@ from django import template
 import rfq.queries
 import rfq.queries.disputes
 import settlement.queries
+from settlement import balances
+from settlement.balances import Holding
 from trading.lib import clock
 from users import capabilities
-from users.models import User
+from users.models import Counterparty, User
 from users.queries.approvals import waiting_count
 
 register = template.Library()
@@ -36,6 +38,12 @@ def nav_counts(
     if open_disputes == "":
         open_disputes = rfq.queries.disputes.counts(user).live
     return {"rfqs": live_rfqs, "settlements": open_settlements, "approvals": waiting, "disputes": open_disputes}
+
+
+@register.simple_tag
+def holdings(client: Counterparty) -> list[Holding]:
+    """List a client's balances and credit lines. One query."""
+    return balances.of_client(client)
 
 
 @register.simple_tag

@@ -15,17 +15,20 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.db_cleanup import close_db_connections
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.contrib.django.utils import connector_params
 
 from rfq.rates import configuration
+from settlement import chains, tron_chains, wallet_limits
+from settlement.reconciliation import rounds
 from trading.lib import clock
 from trading.tasks import HEARTBEAT_SECONDS, STALLED_SECONDS
 
 log = logging.getLogger("desk.worker")
 
-CONCURRENCY = 4
-POLLING_SECONDS = 0.2
+CONCURRENCY = 12  # most jobs wait for Telegram or a chain, and what is slow there must not stop the others
+POLLING_SECONDS = 0.05  # no notice comes of a job whose lock becomes free, and one may be missed
 WATCH_SECONDS = 1.0
 SILENCE_SECONDS = 5.0
 GRACE_SECONDS = 25.0
@@ -45,9 +48,14 @@ class Command(BaseCommand):
         import_module("trading.bot.application")  # seconds of imports that the first message need not wait for
         try:
             configuration.build(settings.REFERENCE_SOURCES, clock=clock.now)
+            chains.configured()
+            tron_chains.configured()
+            wallet_limits.configured()
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         await_database()
+        rounds.guard_start()
+        connection.close()
         outcome = asyncio.run(work(queues, options["concurrency"]))
         if outcome:
             raise CommandError(outcome)
@@ -84,6 +92,8 @@ async def work(queues: list[str], concurrency: int) -> str:
                 stalled_worker_timeout=STALLED_SECONDS * 5,
                 shutdown_graceful_timeout=GRACE_SECONDS,
                 delete_jobs="successful",
+                # Asynchronous jobs leave the loop by `threads.run`, which looks after its own connections.
+                task_middleware=[close_db_connections],
                 install_signal_handlers=False,
             )
         )

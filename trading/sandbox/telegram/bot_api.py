@@ -9,11 +9,13 @@ from typing import Any
 from aiohttp import web
 
 from trading.sandbox.telegram import params as reading
+from trading.sandbox.telegram import profile
 from trading.sandbox.telegram.bot_messages import BotMessages
+from trading.sandbox.telegram.documents import Documents
 from trading.sandbox.telegram.errors import ApiError, bad_request
 from trading.sandbox.telegram.faults import Fault, Faults
 from trading.sandbox.telegram.params import Params
-from trading.sandbox.telegram.state import BOT, State
+from trading.sandbox.telegram.state import BOT, GROUP_BY_ID, USERS, State
 from trading.sandbox.telegram.updates import MAX_BATCH, MAX_POLL_SECONDS, LostAnswer, Updates
 from trading.sandbox.telegram.webhook import Webhook, allowed_updates_event
 
@@ -35,17 +37,27 @@ class BotApi:
     """The bot's side of the stand-in."""
 
     def __init__(
-        self, *, token: str, state: State, updates: Updates, faults: Faults, messages: BotMessages, webhook: Webhook
+        self,
+        *,
+        token: str,
+        state: State,
+        updates: Updates,
+        faults: Faults,
+        messages: BotMessages,
+        documents: Documents,
+        webhook: Webhook,
     ) -> None:
         """Serve the one bot that has this token."""
         self._token = token
         self._state = state
         self._updates = updates
         self._faults = faults
+        self._documents = documents
         self._webhook = webhook
         self.calls: deque[Json] = deque(maxlen=KEPT_CALLS)
         self._methods: dict[str, Method] = {
-            "getme": lambda _params: {**BOT, **CAPABILITIES},
+            "getme": lambda _params: {**BOT, "first_name": profile.said(state, "name"), **CAPABILITIES},
+            **profile.methods(state),
             "setwebhook": webhook.set,
             "deletewebhook": webhook.delete,
             "getwebhookinfo": lambda _params: webhook.info(),
@@ -55,6 +67,7 @@ class BotApi:
             "editmessagereplymarkup": messages.edit_markup,
             "deletemessage": messages.delete,
             "answercallbackquery": messages.answer_callback,
+            "getfile": documents.get_file,
             "setmycommands": self._set_commands,
             "getmycommands": self._get_commands,
             "deletemycommands": self._delete_commands,
@@ -67,7 +80,7 @@ class BotApi:
         try:
             self._check(request.match_info["token"], name)
             params = await reading.read(request)
-            call["chat_id"] = _chat_of(params)
+            call["chat_id"] = self._chat_of(params)
             faults = {fault.kind: fault for fault in self._faults.for_request(name, call["chat_id"])}
             body = await self._answer(name, params, faults)
         except ApiError as error:
@@ -83,6 +96,33 @@ class BotApi:
             self.calls.append(call)
         return web.json_response(body, status=call["status"])
 
+    async def download(self, request: web.Request) -> web.StreamResponse:
+        """Give the bytes of a file that getFile named."""
+        call: Json = {"method": "(file)", "chat_id": None, "status": 200}
+        self.calls.append(call)
+        try:
+            self._check(request.match_info["token"], "getFile")
+            faults = {fault.kind: fault for fault in self._faults.for_request("(file)", None)}
+            if "outage" in faults or "drop" in faults:
+                call["status"] = 0
+                return _cut(request)
+            if "error" in faults:
+                raise faults["error"].error()
+            return self._documents.download(request.match_info["place"])
+        except ApiError as error:
+            call["status"] = error.code
+            return web.json_response(error.body(), status=error.code)
+
+    def _chat_of(self, params: Params) -> int | None:
+        """Say which chat a call concerns; the answer to a press concerns the chat of the press."""
+        callback = self._state.callbacks.get(str(params.values.get("callback_query_id")))
+        try:
+            scope = params.structure("scope")
+            named = scope.get("chat_id") if isinstance(scope, dict) else params.values.get("chat_id")
+            return int(callback["chat"]) if callback else int(str(named))
+        except (ValueError, ApiError):  # the method itself says what is wrong with it
+            return None
+
     def _check(self, token: str, name: str) -> None:
         if not hmac.compare_digest(token.encode(), self._token.encode()):
             raise ApiError(401, "Unauthorized")
@@ -91,6 +131,8 @@ class BotApi:
 
     async def _answer(self, name: str, params: Params, faults: dict[str, Fault]) -> Json:
         """Act, with the ordered trouble around it: refused before, delayed or lost after."""
+        if "outage" in faults:
+            raise LostAnswer
         if "error" in faults:
             raise faults["error"].error()
         if name.lower() == "getupdates":
@@ -125,9 +167,16 @@ class BotApi:
             if name != name.lower() or not name.replace("_", "a").isalnum() or len(name) > 32:  # noqa: PLR2004
                 raise bad_request("BOT_COMMAND_INVALID")
             kept.append({"command": name, "description": str(command["description"])})
+        self._require_known(params)
         value = {**self._state.commands, _command_key(params): kept}
         self._state.record({"e": "set", "name": "commands", "value": value})
         return True
+
+    def _require_known(self, params: Params) -> None:
+        """A chat's own menu takes a chat that the bot has seen."""
+        chat_id = self._chat_of(params)
+        if chat_id is not None and (chat_id not in {*USERS, *GROUP_BY_ID} or not self._state.may_write_to(chat_id)):
+            raise bad_request("chat not found")
 
     def _get_commands(self, params: Params) -> list[Json]:
         return self._state.commands.get(_command_key(params), [])
@@ -143,13 +192,6 @@ def _command_key(params: Params) -> str:
     if not isinstance(scope, dict):
         raise bad_request("can't parse BotCommandScope")
     return f"{scope.get('type', 'default')}:{scope.get('chat_id', '')}:{params.text('language_code')}"
-
-
-def _chat_of(params: Params) -> int | None:
-    try:
-        return int(str(params.values.get("chat_id")))
-    except ValueError:
-        return None
 
 
 def _cut(request: web.Request) -> web.Response:

@@ -1,13 +1,12 @@
 """What the bot says: sending, editing, deleting, answering presses, in the real service's shapes and words."""
 
-import secrets
 import time
-from pathlib import Path
 from typing import Any
 
+from trading.sandbox.telegram.documents import Documents
 from trading.sandbox.telegram.errors import ApiError, bad_request
 from trading.sandbox.telegram.formatting import MAX_CAPTION, MAX_TEXT, Entity, parse, read_entities, trimmed
-from trading.sandbox.telegram.params import Params, Upload
+from trading.sandbox.telegram.params import Params
 from trading.sandbox.telegram.people_side import MAX_CALLBACK_DATA
 from trading.sandbox.telegram.state import BOT, BOT_ID, GROUP_BY_ID, USERS, State, chat_json
 
@@ -25,10 +24,10 @@ OTHER_KEYBOARDS = ("keyboard", "remove_keyboard", "force_reply")
 class BotMessages:
     """The Bot API methods that touch messages."""
 
-    def __init__(self, state: State, files: Path) -> None:
-        """Work on this memory; documents go into the directory ``files``."""
+    def __init__(self, state: State, documents: Documents) -> None:
+        """Work on this memory and these documents."""
         self._state = state
-        self._files = files
+        self._documents = documents
 
     def send_message(self, params: Params) -> Json:
         """Do sendMessage."""
@@ -46,17 +45,15 @@ class BotMessages:
         chat_id = self._open_chat(params)
         caption, entities = _text(params, "caption", "parse_mode", "caption_entities", MAX_CAPTION)
         upload = params.upload("document")
-        if upload:
-            document = self._store(upload)
-        else:
-            known = self._state.files.get(params.text("document"))
-            if known is None:
-                raise bad_request(
-                    "wrong file identifier/HTTP URL specified"
-                    if params.text("document")
-                    else "there is no document in the request"
-                )
-            document = known["document"]
+        if upload and not upload.content:
+            raise bad_request("file must be non-empty")
+        document = self._documents.keep(upload) if upload else self._documents.known(params.text("document"))
+        if document is None:
+            raise bad_request(
+                "wrong file identifier/HTTP URL specified"
+                if params.text("document")
+                else "there is no document in the request"
+            )
         content: Json = {"document": document}
         if caption:
             content["caption"] = caption
@@ -143,7 +140,8 @@ class BotMessages:
         }
         if markup := _markup(params):
             message["reply_markup"] = markup
-        self._state.record({"e": "message", "chat": chat_id, "message": message})
+        silent = params.flag("disable_notification")
+        self._state.record({"e": "message", "chat": chat_id, "message": message, "silent": silent})
         return message
 
     def _reply(self, chat_id: int, params: Params) -> Json:
@@ -174,22 +172,6 @@ class BotMessages:
         changed["edit_date"] = int(time.time())
         self._state.record({"e": "message", "chat": chat_id, "message": changed})
         return changed
-
-    def _store(self, upload: Upload) -> Json:
-        if not upload.content:
-            raise bad_request("file must be non-empty")
-        file_id = "BQACAgIAAx" + secrets.token_urlsafe(24)
-        self._files.mkdir(parents=True, exist_ok=True, mode=0o700)
-        (self._files / file_id).write_bytes(upload.content)
-        document: Json = {
-            "file_id": file_id,
-            "file_unique_id": file_id[-16:],
-            "file_name": Path(upload.name).name or "file",
-            "mime_type": upload.mime_type,
-            "file_size": len(upload.content),
-        }
-        self._state.record({"e": "file", "id": file_id, "document": document})
-        return document
 
 
 def _text(params: Params, name: str, mode: str, given: str, limit: int) -> tuple[str, list[Entity]]:

@@ -53,10 +53,36 @@ class SandboxClient:
         """Close the connections."""
         self._http.close()
 
-    def say(self, user_id: int, text: str, *, chat_id: int | None = None) -> Json:
-        """Write ``text`` as this user (in a group: ``chat_id``); gives the message."""
-        message: Json = self._call("POST", "/control/say", {"user_id": user_id, "text": text, "chat_id": chat_id})
+    def say(self, user_id: int, text: str, *, chat_id: int | None = None, reply_to: int | None = None) -> Json:
+        """Write ``text`` as this user (in a group: ``chat_id``), maybe as an answer to a message; gives the message."""
+        content = {"user_id": user_id, "text": text, "chat_id": chat_id, "reply_to": reply_to}
+        message: Json = self._call("POST", "/control/say", content)
         return message
+
+    def send_file(
+        self, user_id: int, name: str, content: bytes, *, caption: str = "", photo: bool = False, mime_type: str = ""
+    ) -> Json:
+        """Send a document, or a photo, as this user; gives the message."""
+        kind = mime_type or "application/octet-stream"
+        form = {"user_id": str(user_id), "caption": caption, "photo": "1" if photo else "0"}
+        message: Json = self._call("POST", "/control/file", form=form, files={"file": (name, content, kind)})
+        return message
+
+    def edit(self, user_id: int, message_id: int, text: str) -> Json:
+        """Change this user's own message; gives it as it is now."""
+        data = {"user_id": user_id, "message_id": message_id, "text": text}
+        message: Json = self._call("POST", "/control/edit", data)
+        return message
+
+    def forward(self, user_id: int, message_id: int, *, source: int) -> Json:
+        """Forward a message of the chat ``source`` to the bot, as this user; gives the new message."""
+        data = {"user_id": user_id, "message_id": message_id, "source": source}
+        message: Json = self._call("POST", "/control/forward", data)
+        return message
+
+    def delete(self, user_id: int, message_id: int) -> None:
+        """Delete a message from this user's chat."""
+        self._call("POST", "/control/delete", {"user_id": user_id, "message_id": message_id})
 
     def press(
         self,
@@ -123,6 +149,11 @@ class SandboxClient:
         chats: list[Json] = self._call("GET", "/control/chats")
         return chats
 
+    def menu(self, chat_id: int) -> dict[str, str]:
+        """Give the commands that the bot set for this very chat, with what it says of each."""
+        found: list[Json] = self._call("GET", "/control/menu", query={"chat_id": chat_id})
+        return {command["command"]: command["description"] for command in found}
+
     def block(self, user_id: int) -> None:
         """Let this user block the bot."""
         self._call("POST", "/control/block", {"user_id": user_id})
@@ -133,9 +164,9 @@ class SandboxClient:
 
     def fault(self, kind: str, **details: str | float) -> Json:
         """
-        Order trouble: ``error`` (status, retry_after, description), ``drop``, ``delay`` (seconds) for calls,
-        optionally of one ``method`` or ``chat_id``; ``duplicate``, ``late`` (seconds), ``lost``, ``reorder``
-        for updates. ``times`` says how often.
+        Order trouble: ``error`` (status, retry_after, description), ``drop``, ``delay`` (seconds), ``outage`` for
+        calls, optionally of one ``method`` or ``chat_id``; ``duplicate``, ``late`` (seconds), ``lost``, ``reorder``
+        for updates. ``times`` says how often, ``until_off`` that it goes on.
         """
         fault: Json = self._call("POST", "/control/faults", {"kind": kind, **details})
         return fault
@@ -165,11 +196,12 @@ class SandboxClient:
         *,
         query: Json | None = None,
         timeout: float | None = None,
+        form: dict[str, str] | None = None,
+        files: dict[str, tuple[str, bytes, str]] | None = None,
     ) -> Any:
+        seconds = REQUEST_SECONDS if timeout is None else timeout
         try:
-            answer = self._http.request(
-                method, path, json=data, params=query, timeout=REQUEST_SECONDS if timeout is None else timeout
-            )
+            answer = self._http.request(method, path, json=data, params=query, data=form, files=files, timeout=seconds)
             body = answer.json()
         except httpx.HTTPError as error:
             raise SandboxError("unavailable", f"The Telegram sandbox does not answer ({error!r}).") from error

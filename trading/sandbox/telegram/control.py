@@ -16,12 +16,14 @@ from typing import Any
 
 from aiohttp import web
 
+from trading.sandbox.telegram import menus
 from trading.sandbox.telegram.bot_api import BotApi
 from trading.sandbox.telegram.errors import ControlError
 from trading.sandbox.telegram.faults import Faults
+from trading.sandbox.telegram.params import read as read_parameters
 from trading.sandbox.telegram.people_side import PeopleSide
 from trading.sandbox.telegram.rates import Rates
-from trading.sandbox.telegram.state import GROUP_BY_ID, USERS, State
+from trading.sandbox.telegram.state import GROUP_BY_ID, USERS, State, Stored
 from trading.sandbox.telegram.updates import Updates
 
 type Json = dict[str, Any]
@@ -60,11 +62,16 @@ class Control:
         """List the addresses."""
         return [
             web.post("/control/say", self.say),
+            web.post("/control/file", self.file),
+            web.post("/control/edit", self.edit),
+            web.post("/control/forward", self.forward),
+            web.post("/control/delete", self.delete),
             web.post("/control/press", self.press),
             web.post("/control/block", self.block),
             web.post("/control/unblock", self.unblock),
             web.get("/control/chats", self.chats),
             web.get("/control/messages", self.messages),
+            web.get("/control/menu", self.menu),
             web.get("/control/faults", self.list_faults),
             web.post("/control/faults", self.add_fault),
             web.delete("/control/faults", self.clear_faults),
@@ -74,9 +81,43 @@ class Control:
         ]
 
     async def say(self, request: web.Request) -> web.Response:
-        """Let somebody write: ``{"user_id", "text", "chat_id"?}``."""
-        data = await self._body(request, {"user_id", "text", "chat_id"})
-        return _ok(self._people.say(_integer(data, "user_id"), _text(data, "text"), _optional(data, "chat_id")))
+        """Let somebody write: ``{"user_id", "text", "chat_id", "reply_to"?}``."""
+        data = await self._body(request, {"user_id", "text", "chat_id", "reply_to"})
+        where = _optional(data, "chat_id"), _optional(data, "reply_to")
+        return _ok(self._people.say(_integer(data, "user_id"), _text(data, "text"), *where))
+
+    async def file(self, request: web.Request) -> web.Response:
+        """Let somebody send a file: a form with ``file``, and ``user_id``, ``caption``, ``photo`` (1), ``chat_id``."""
+        self._authorise(request)
+        form = await read_parameters(request)
+        upload = form.upload("file")
+        if upload is None:
+            raise ControlError(400, "invalid", "Send the file in the form's field file.")
+        chat_id = form.integer("chat_id", 0) or None
+        as_photo = form.flag("photo")
+        sent = self._people.send_file(
+            form.integer("user_id"), upload, caption=form.text("caption"), as_photo=as_photo, chat_id=chat_id
+        )
+        return _ok(sent)
+
+    async def edit(self, request: web.Request) -> web.Response:
+        """Let somebody edit: ``{"user_id", "message_id", "text", "chat_id"?}``."""
+        data = await self._body(request, {"user_id", "message_id", "text", "chat_id"})
+        user_id, message_id = _integer(data, "user_id"), _integer(data, "message_id")
+        return _ok(self._people.edit(user_id, message_id, _text(data, "text"), _optional(data, "chat_id")))
+
+    async def forward(self, request: web.Request) -> web.Response:
+        """Let somebody forward: ``{"user_id", "message_id", "source", "chat_id"?}``; ``source`` is its chat."""
+        data = await self._body(request, {"user_id", "message_id", "source", "chat_id"})
+        message_id, source = _integer(data, "message_id"), _integer(data, "source")
+        chat_id = _optional(data, "chat_id")
+        return _ok(self._people.forward(_integer(data, "user_id"), message_id, source=source, chat_id=chat_id))
+
+    async def delete(self, request: web.Request) -> web.Response:
+        """Let somebody delete a message: ``{"user_id", "message_id", "chat_id"?}``."""
+        data = await self._body(request, {"user_id", "message_id", "chat_id"})
+        self._people.delete(_integer(data, "user_id"), _integer(data, "message_id"), _optional(data, "chat_id"))
+        return _ok(result=True)
 
     async def press(self, request: web.Request) -> web.Response:
         """Let somebody press: ``{"user_id", "message_id", "button" or "callback_data", "chat_id"?, "stale"?}``."""
@@ -138,12 +179,17 @@ class Control:
             await wait_for_version(self._state, chat_id, after, wait)
         chat = self._state.chat(chat_id)
         changed = [
-            {**stored.message, "version": stored.version, **({"deleted": True} if stored.deleted else {})}
+            {**stored.message, "version": stored.version, **_marks(stored)}
             for stored in chat.messages.values()
             if stored.version > after
         ]
         notices = [notice for notice in chat.notices if notice["version"] > after]
         return _ok({"version": chat.version, "messages": changed[-MAX_MESSAGES:], "notices": notices})
+
+    async def menu(self, request: web.Request) -> web.Response:
+        """Show the commands that the bot set for this very chat; a chat without any has those of everybody."""
+        self._authorise(request)
+        return _ok(menus.of_chat_alone(self._state, _query_integer(request, "chat_id")))
 
     async def list_faults(self, request: web.Request) -> web.Response:
         """List the faults that wait."""
@@ -220,6 +266,10 @@ async def wait_for_version(state: State, chat_id: int, after: int, seconds: floa
     deadline = loop_time() + seconds
     while state.chat(chat_id).version <= after and (left := deadline - loop_time()) > 0:
         await state.news(left)
+
+
+def _marks(stored: Stored) -> Json:
+    return ({"deleted": True} if stored.deleted else {}) | ({"silent": True} if stored.silent else {})
 
 
 def _ok(result: Any) -> web.Response:

@@ -1,7 +1,8 @@
 """
 Trouble on command: what the next requests and updates should suffer.
 
-Request faults (``error``, ``drop``, ``delay``) hit Bot API calls, optionally of one method or chat only.
+Request faults (``error``, ``drop``, ``delay``, ``outage``) hit Bot API calls, optionally of one method or chat only,
+or only what is said (``spares_polling``).
 Delivery faults (``duplicate``, ``late``, ``lost``, ``reorder``) hit the next updates that come into being.
 """
 
@@ -13,7 +14,7 @@ from trading.sandbox.telegram.errors import ApiError, ControlError
 
 type Json = dict[str, Any]
 
-REQUEST_KINDS = ("error", "drop", "delay")
+REQUEST_KINDS = ("outage", "error", "drop", "delay")
 DELIVERY_KINDS = ("duplicate", "late", "lost", "reorder")
 STATUSES = {
     400: "Bad Request: message text is empty",
@@ -30,14 +31,21 @@ MAX_TIMES = 1000
 MAX_SECONDS = 60.0
 MAX_RETRY_AFTER = 3600
 MAX_DESCRIPTION = 200
-FIELDS = {"kind", "times", "method", "chat_id", "status", "retry_after", "description", "seconds"}
+POLLING = ("getupdates", "getme", "setwebhook", "deletewebhook", "getwebhookinfo")
+FIELDS = {
+    *("kind", "times", "until_off", "method", "chat_id", "spares_polling"),
+    *("status", "retry_after", "description", "seconds"),
+}
 
 
 @dataclass(slots=True, kw_only=True)
 class Fault:
-    """One order for trouble, with how many times it still has to strike."""
+    """One order for trouble, with how many times it still has to strike, or that it goes on."""
 
     kind: str
+    number: int = 0
+    until_off: bool = False
+    spares_polling: bool = False
     times: int = 1
     method: str = ""
     chat_id: int | None = None
@@ -60,6 +68,7 @@ class Faults:
     def __init__(self) -> None:
         """Start without trouble."""
         self._open: list[Fault] = []
+        self._given = 0
 
     def add(self, data: Json) -> Fault:
         """Take an order; ControlError says what is wrong with it."""
@@ -68,12 +77,18 @@ class Faults:
                 409, "too_many_faults", f"{MAX_FAULTS} faults are waiting: DELETE /control/faults first."
             )
         fault = _read(data)
+        self._given += 1
+        fault.number = self._given
         self._open.append(fault)
         return fault
 
     def clear(self) -> None:
         """Forget all orders."""
         self._open.clear()
+
+    def switch_off(self, number: int) -> None:
+        """Forget one order; one that is used up already is no matter."""
+        self._open = [fault for fault in self._open if fault.number != number]
 
     def as_json(self) -> list[Json]:
         """List what is open."""
@@ -85,6 +100,7 @@ class Faults:
             REQUEST_KINDS,
             lambda fault: (
                 (not fault.method or fault.method.lower() == method.lower())
+                and not (fault.spares_polling and method.lower() in POLLING)
                 and (fault.chat_id is None or fault.chat_id == chat_id)
             ),
         )
@@ -98,7 +114,7 @@ class Faults:
         for fault in self._open:
             if fault.kind in kinds and fault.kind not in taken and hits(fault):
                 taken[fault.kind] = fault
-                fault.times -= 1
+                fault.times -= 0 if fault.until_off else 1
         self._open = [fault for fault in self._open if fault.times > 0]
         return list(taken.values())
 
@@ -119,9 +135,13 @@ def _read(data: Json) -> Fault:
         retry_after=_integer(data, "retry_after", 0, 0, MAX_RETRY_AFTER),
         description=_string(data, "description"),
         seconds=_seconds(data),
+        until_off=data.get("until_off") is True,
+        spares_polling=data.get("spares_polling") is True,
     )
     if kind in DELIVERY_KINDS and fault.method:
         raise _invalid(f"{kind} concerns updates, not requests: leave method out.")
+    if kind == "reorder" and fault.until_off:
+        raise _invalid("reorder needs times: how many updates change places.")
     if kind == "error" and fault.status not in STATUSES:
         raise _invalid(f"status must be one of {', '.join(map(str, STATUSES))}.")
     if fault.status == TOO_MANY:

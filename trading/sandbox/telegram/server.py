@@ -13,11 +13,11 @@ from aiohttp import web
 from trading.sandbox.telegram.bot_api import BotApi
 from trading.sandbox.telegram.bot_messages import BotMessages
 from trading.sandbox.telegram.control import Control
+from trading.sandbox.telegram.documents import Documents
 from trading.sandbox.telegram.faults import Faults
 from trading.sandbox.telegram.journal import Journal
 from trading.sandbox.telegram.page import ChatPage, Handler, secure_headers
-from trading.sandbox.telegram.params import MAX_FILE_BYTES
-from trading.sandbox.telegram.people_side import PeopleSide
+from trading.sandbox.telegram.people_side import MAX_SENT_BYTES, PeopleSide
 from trading.sandbox.telegram.rates import Rates
 from trading.sandbox.telegram.state import State
 from trading.sandbox.telegram.updates import Updates
@@ -25,6 +25,7 @@ from trading.sandbox.telegram.webhook import Webhook
 
 log = logging.getLogger("sandbox.telegram")
 
+MAX_FORM_BYTES = 1024 * 1024  # what a form with a file has besides
 HOST = "127.0.0.1"
 DEFAULT_PORT = 9091
 DEFAULT_CONSOLE = "http://localhost:9090"
@@ -88,12 +89,12 @@ class Server:
     def __init__(self, configuration: Configuration) -> None:
         """Replay the journal in the configured directory."""
         self.configuration = configuration
-        documents = configuration.directory / "files"
         self._journal = Journal(configuration.directory / "journal.jsonl")
         state = State(self._journal)
         faults = Faults()
         updates = Updates(state, faults)
-        people = PeopleSide(state, updates)
+        documents = Documents(state, configuration.directory / "files")
+        people = PeopleSide(state, updates, documents)
         self._webhook = Webhook(state, updates)
         rates = Rates()
         bot_api = BotApi(
@@ -102,6 +103,7 @@ class Server:
             updates=updates,
             faults=faults,
             messages=BotMessages(state, documents),
+            documents=documents,
             webhook=self._webhook,
         )
         control = Control(
@@ -112,17 +114,22 @@ class Server:
             people=people,
             bot_api=bot_api,
             rates=rates,
-            files=documents,
+            files=documents.directory,
         )
         page = ChatPage(
             state=state,
             people=people,
+            faults=faults,
+            updates=updates,
+            documents=documents,
             secret=configuration.control_key,
-            files_dir=documents,
             console=configuration.console,
         )
-        self.app = web.Application(client_max_size=MAX_FILE_BYTES, middlewares=[_own_host, secure_headers])
+        self.app = web.Application(
+            client_max_size=MAX_SENT_BYTES + MAX_FORM_BYTES, middlewares=[_own_host, secure_headers]
+        )
         self.app.router.add_route("*", "/bot{token}/{method}", bot_api.handle)
+        self.app.router.add_get("/file/bot{token}/{place:.+}", bot_api.download)
         self.app.router.add_get("/health", _health)
         self.app.router.add_get("/rates/{name}.json", rates.serve)
         self.app.add_routes([*control.routes(), *page.routes()])

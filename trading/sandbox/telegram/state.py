@@ -29,11 +29,12 @@ BOT: Json = {"id": BOT_ID, "is_bot": True, "first_name": "OTC desk (sandbox)", "
 
 @dataclass(slots=True)
 class Stored:
-    """A message as it is now; ``version`` says when it last changed."""
+    """A message as it is now; ``version`` says when it last changed, ``silent`` that it came without sound."""
 
     message: Json
     version: int
     deleted: bool = False
+    silent: bool = False
 
 
 @dataclass(slots=True)
@@ -71,6 +72,7 @@ class State:
         self.webhook: Json = {}
         self.allowed_updates: list[str] = []
         self.commands: dict[str, list[Json]] = {}
+        self.profile: dict[str, str] = {}
         self.blocked: set[int] = set()
         self.callbacks: OrderedDict[str, Json] = OrderedDict()
         self.files: dict[str, Json] = {}
@@ -107,7 +109,9 @@ class State:
     def _on_message(self, event: Event) -> None:
         message = event["message"]
         chat = self.chats.setdefault(event["chat"], Chat())
-        chat.messages[message["message_id"]] = Stored(message, self.version)
+        before = chat.messages.get(message["message_id"])
+        silent = before.silent if before else event.get("silent", False)
+        chat.messages[message["message_id"]] = Stored(message, self.version, silent=silent)
         chat.next_message_id = max(chat.next_message_id, message["message_id"] + 1)
         chat.heard = chat.heard or message["from"]["id"] != BOT_ID
         chat.version = self.version
@@ -132,6 +136,9 @@ class State:
 
     def _on_set(self, event: Event) -> None:
         setattr(self, event["name"], event["value"])
+        if event["name"] == "commands":  # what a chat offers is part of its screen
+            for chat in self.chats.values():
+                chat.version = self.version
 
     def _on_block(self, event: Event) -> None:
         (self.blocked.add if event["value"] else self.blocked.discard)(event["user"])
@@ -169,6 +176,7 @@ class State:
             "webhook": self.webhook,
             "allowed_updates": self.allowed_updates,
             "commands": self.commands,
+            "profile": self.profile,
             "blocked": sorted(self.blocked),
             "callbacks": list(self.callbacks.values()),
             "files": list(self.files.values()),
@@ -179,7 +187,7 @@ class State:
                     "heard": chat.heard,
                     "version": chat.version,
                     "notices": list(chat.notices),
-                    "messages": [[s.message, s.version, s.deleted] for s in chat.messages.values()],
+                    "messages": [[s.message, s.version, s.deleted, s.silent] for s in chat.messages.values()],
                 }
                 for chat_id, chat in self.chats.items()
             ],
@@ -192,13 +200,14 @@ class State:
         self.pending = {update["update_id"]: update for update in state["pending"]}
         self.webhook, self.allowed_updates = state["webhook"], state["allowed_updates"]
         self.commands, self.blocked = state["commands"], set(state["blocked"])
+        self.profile = state.get("profile", {})
         self.callbacks = OrderedDict((callback["id"], callback) for callback in state["callbacks"])
         self.files = {file["id"]: file for file in state["files"]}
         for kept in state["chats"]:
             chat = Chat(next_message_id=kept["next"], heard=kept["heard"], version=kept["version"])
             chat.notices.extend(kept["notices"])
-            for message, version, deleted in kept["messages"]:
-                chat.messages[message["message_id"]] = Stored(message, version, deleted)
+            for message, *rest in kept["messages"]:
+                chat.messages[message["message_id"]] = Stored(message, *rest)
             self.chats[kept["id"]] = chat
 
     # Asking

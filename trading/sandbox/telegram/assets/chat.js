@@ -75,6 +75,7 @@
         panel.dataset.version = news.version;
         news.messages.forEach((piece) => place(panel, piece));
         news.notices.forEach(tell);
+        offer(panel, news.menu);
         if (news.messages.length || news.notices.length) {
           panel.querySelectorAll("[aria-busy]").forEach((button) => button.removeAttribute("aria-busy"));
         }
@@ -86,6 +87,14 @@
         pause = Math.min(pause * 2, LONGEST_PAUSE);
       }
     }
+  };
+
+  // The bot may change its menu at any time; an open one is left alone.
+  const offer = (panel, html) => {
+    const menu = panel.querySelector("[data-menu]");
+    if (menu.dataset.now === html || menu.querySelector("[open]")) return;
+    menu.dataset.now = html;
+    menu.innerHTML = html;
   };
 
   const complain = (panel, words) => {
@@ -105,7 +114,8 @@
     event.preventDefault();
     const panel = form.closest(".panel");
     const button = event.submitter;
-    const data = new URLSearchParams(new FormData(form, button));
+    const fields = new FormData(form, button);
+    const data = form.dataset.act === "file" ? fields : new URLSearchParams(fields);
     const field = form.querySelector("input[name=text]:not([type=hidden])");
     if (button && form.dataset.act === "press") button.setAttribute("aria-busy", "true");
     try {
@@ -113,12 +123,40 @@
       const body = await answer.json();
       complain(panel, body.ok ? "" : body.error.detail);
       if (body.ok && field) field.value = "";
+      if (body.ok && form.dataset.act === "file") form.reset();
+      if (body.ok) form.closest("details")?.removeAttribute("open");
       if (!body.ok && button) button.removeAttribute("aria-busy");
     } catch {
       complain(panel, "The sandbox does not answer. Your text is kept: try again in a moment.");
       if (button) button.removeAttribute("aria-busy");
     }
     if (field) field.focus();
+  });
+
+  // What is ordered runs out by itself: while the switches are seen, their state is kept fresh.
+  const trouble = byId("trouble");
+  const switches = async () => {
+    try {
+      const news = await (await fetch(`/faults${location.search}`, { cache: "no-store" })).json();
+      const state = byId("trouble-state");
+      byId("trouble-count").textContent = news.count;
+      trouble.classList.toggle("on", news.count !== "Trouble");
+      if (!state.contains(document.activeElement) && state.dataset.now !== news.html) {
+        state.dataset.now = news.html;
+        state.innerHTML = news.html;
+      }
+    } catch { /* the chats say that the sandbox is away */ }
+    setTimeout(switches, trouble.open ? 1000 : 4000);
+  };
+  switches();
+  document.addEventListener("click", (event) => {
+    for (const open of document.querySelectorAll("details.trouble[open],details.menu[open]")) {
+      if (!open.contains(event.target)) open.open = false;
+    }
+  });
+  document.addEventListener("keydown", (event) => {
+    const open = event.key === "Escape" && event.target.closest("details[open]");
+    if (open) { open.open = false; open.querySelector("summary").focus(); }
   });
 
   const theme = byId("theme");

@@ -1,0 +1,214 @@
+"""
+A whole bot of one's own, to be measured or hurt: PostgreSQL, the sandbox's Telegram, the bot, workers.
+
+All are processes of their own, as in production; the database keeps what it promised when its processes are killed.
+Nothing here runs inside the desk: what became of things is read from the database and from the chats.
+"""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import IO, Any, LiteralString, Self
+
+import httpx
+import psycopg
+from psycopg.sql import Composed
+
+from trading.sandbox import localenv
+from trading.sandbox.localenv import DATABASE, LOCAL, ROOT, SetupError
+from trading.sandbox.people import CROWD, FIRST_OF_CROWD
+from trading.sandbox.postgres import RIG_HOME, Cluster, desk_roles
+from trading.sandbox.telegram.client import SandboxClient
+
+HOME = LOCAL / "rig"
+SAID = "procrastinate_jobs, alerting_inboundupdate, alerting_outboundmessage, alerting_livecard"
+BOT, TELEGRAM = "bot", "telegram"
+COMMANDS = {BOT: ("manage.py", "bot"), TELEGRAM: ("-m", "trading.sandbox.telegram", str(HOME / "telegram"))}
+RESTART_SECONDS = 30
+PATIENCE = 300  # a busy machine starts a process in minutes
+POLL_SECONDS = 0.02
+
+
+class Rig:
+    """One at a time per checkout: a second one waits. The database is kept for the next, without what was said."""
+
+    def __init__(self, *, chats: int, workers: int = 1, fsync: bool = True) -> None:
+        """Plan a desk with so many linked chats and workers; without `fsync` it is not made to survive the machine."""
+        self.chats = range(FIRST_OF_CROWD, FIRST_OF_CROWD + chats)
+        self.workers = [f"worker-{number}" for number in range(1, workers + 1)]
+        self._fsync = fsync
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs: dict[str, IO[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        """Make the database, its people, and their Telegram; bot and workers are started by `start`."""
+        HOME.mkdir(parents=True, exist_ok=True)
+        secrets = localenv.ensure(HOME / "desk.env")
+        owner, app = (localenv.password_of(secrets[name]) for name in ("DATABASE_OWNER_URL", "DATABASE_URL"))
+        self.cluster = Cluster(RIG_HOME, desk_roles(owner, app), throw_away=not self._fsync)
+        self.cluster.claim()
+        try:
+            shutil.rmtree(HOME / "telegram", ignore_errors=True)
+            self._say_where(secrets)
+            try:
+                self._make_database()
+            except SetupError:  # damaged, or of another version of the desk: made anew
+                self.cluster.stop()
+                (self.cluster.home / "complete").unlink(missing_ok=True)
+                self._make_database()
+            self.start(TELEGRAM)
+            self.telegram = SandboxClient(self.telegram_url, self.control_key)
+            self.wait_for(self._telegram_answers)
+        except BaseException:
+            self._close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End everything."""
+        self._close()
+
+    def _make_database(self) -> None:
+        self.cluster.prepare()
+        self.cluster.start(self.port)
+        self._manage("migrate")
+        with psycopg.connect(self._environment["DATABASE_OWNER_URL"], autocommit=True) as session:
+            # What is committed outlives a killed server, also one that does without fsync.
+            session.execute(f"alter database {DATABASE} set synchronous_commit = on")
+            session.execute(f"truncate {SAID} cascade")
+        self._manage("seed")
+
+    def _say_where(self, secrets: Mapping[str, str]) -> None:
+        owner, app = self.cluster.roles
+        self.port, telegram = localenv.free_port(), localenv.free_port()
+        self.telegram_url = f"http://127.0.0.1:{telegram}"
+        self.control_key, self.token = secrets["SANDBOX_CONTROL_KEY"], secrets["TELEGRAM_BOT_TOKEN"]
+        ours = {
+            "DATABASE_URL": self.cluster.url(app, self.port),
+            "DATABASE_OWNER_URL": self.cluster.url(owner, self.port),
+            "TELEGRAM_API_URL": self.telegram_url,
+            "SANDBOX_TELEGRAM_URL": self.telegram_url,
+            "SANDBOX_TELEGRAM_PORT": str(telegram),
+            "TELEGRAM_WEBHOOK_URL": "",
+            "REFERENCE_SOURCES": "[]",
+            CROWD: str(len(self.chats)),
+            "LOG_LEVEL": "WARNING",
+        }
+        inherited = {name: text for name, text in os.environ.items() if not name.endswith("_FILE")}
+        self._environment = inherited | dict(secrets) | ours
+
+    def _telegram_answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.telegram_url}/health", trust_env=False).is_success
+        except httpx.TransportError:
+            return False
+
+    def _close(self) -> None:
+        for name in reversed(list(self._running)):
+            self.kill(name)
+        for log in self._logs.values():
+            log.close()
+        if hasattr(self, "telegram"):
+            self.telegram.close()
+        self.cluster.stop()
+        self.cluster.release()
+
+    # Processes
+
+    def start(self, *names: str) -> None:
+        """Start the bot or workers, by name."""
+        for name in names:
+            self._launch(name, *COMMANDS.get(name, ("manage.py", "worker")))
+
+    def kill(self, name: str) -> None:
+        """Let a process end at once, with no say in it."""
+        process = self._running.pop(name)
+        process.kill()
+        process.wait()
+
+    def end(self, name: str) -> int:
+        """Let a process end in its own way; its exit status."""
+        process = self._running.pop(name)
+        process.terminate()
+        return process.wait(PATIENCE)
+
+    def keep_up(self) -> list[str]:
+        """Start again what ended by itself, as a supervisor does; its names."""
+        ended = [name for name, process in self._running.items() if process.poll() is not None]
+        self.start(*ended)
+        return ended
+
+    def pid(self, name: str) -> int:
+        """The process of that name."""
+        return self._running[name].pid
+
+    def kill_database(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """End PostgreSQL at once (SIGKILL: its first process alone; SIGQUIT: all of it) and start it again."""
+        pid = self.cluster.server_pid()
+        if pid is None:
+            raise SetupError("PostgreSQL does not run: there is nothing to kill.")
+        os.kill(pid, how)
+        self.cluster.stop()
+        limit = time.monotonic() + RESTART_SECONDS
+        while True:  # what the killed one left holds its memory for a moment yet
+            try:
+                self.cluster.start(self.port)
+            except SetupError:
+                if time.monotonic() > limit:
+                    raise
+                time.sleep(POLL_SECONDS)
+            else:
+                return
+
+    def _launch(self, name: str, *arguments: str) -> None:
+        if name not in self._logs:
+            self._logs[name] = (HOME / f"{name}.log").open("wb")
+        held = [sys.executable, "-m", "trading.sandbox.tether", "--signal", "KILL", "--"]
+        self._running[name] = subprocess.Popen(
+            [*held, sys.executable, *arguments], cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL,
+            stdout=self._logs[name], stderr=subprocess.STDOUT,
+        )  # fmt: skip
+
+    def _manage(self, *arguments: str) -> None:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self._environment, check=False,
+            capture_output=True, text=True,
+        )  # fmt: skip
+        if done.returncode:
+            raise SetupError(f"manage.py {arguments[0]} failed: {done.stderr.strip().splitlines()[-1]}")
+
+    # What became of things
+
+    def rows(self, statement: LiteralString | Composed, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        """Ask the database, as the desk's role. While it is away: nothing comes back."""
+        try:
+            with psycopg.connect(self._environment["DATABASE_URL"], autocommit=True, connect_timeout=2) as session:
+                cursor = session.execute(statement, parameters)
+                return cursor.fetchall() if cursor.description else []
+        except psycopg.OperationalError:
+            return []
+
+    def count(self, statement: LiteralString, parameters: Sequence[object] = ()) -> int:
+        """Ask the database for a number; 0 while it is away."""
+        found = self.rows(statement, parameters)
+        return int(found[0][0]) if found else 0
+
+    def wait_for(self, condition: Callable[[], bool], *, seconds: float = PATIENCE) -> None:
+        """
+        Wait until it is so, keeping the processes up meanwhile.
+
+        :raises TimeoutError: it did not become so; the logs are in `.local/rig`.
+        """
+        limit = time.monotonic() + seconds
+        while not condition():
+            self.keep_up()
+            if time.monotonic() > limit:
+                raise TimeoutError(f"It did not become so in {seconds:g} s: see the logs in {HOME}.")
+            time.sleep(POLL_SECONDS)
