@@ -5,6 +5,7 @@ What a test wrote is swept away after it by a function only the owner of the tes
 """
 
 import fcntl
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -13,21 +14,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
+from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
 from psycopg.pq import Trace
 
-WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")  # which of the processes that share a run
-KEPT = ["django_migrations", "django_content_type", "auth_permission"]
+from tests import remembered, template
+from trading.env import BASE_DIR
 
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")  # which of the processes that share a run
+# The first limits of settlement and of withdrawals come with the schema; later versions go.
 RESET = """
-create or replace function test_reset(kept text[]) returns void language plpgsql
+create or replace function test_reset(kept text[], limits text[]) returns void language plpgsql
     security definer set search_path = pg_catalog, public as $$
 declare
     name text;
     filled boolean;
+    is_later boolean;
     dirty text[] := '{}';
 begin
     for name in
@@ -48,21 +54,38 @@ begin
     foreach name in array dirty loop
         execute format('alter table %I enable trigger user', name);
     end loop;
+    foreach name in array limits loop
+        execute format('select exists (select from %I where version > 1)', name) into is_later;
+        if is_later then
+            execute format('alter table %I disable trigger user', name);
+            execute format('delete from %I where version > 1', name);
+            execute format('alter table %I enable trigger user', name);
+        end if;
+    end loop;
 end $$;
 """
 
 
 @pytest.fixture(scope="session", autouse=True)
-def static_files(django_test_environment: None, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Collected and hashed, as in production; once, however many processes share the run."""
-    shared = tmp_path_factory.getbasetemp()
-    if WORKER:
-        shared = shared.parent
-    with (shared / "static.lock").open("w") as lock:
+def static_files(django_test_environment: None) -> None:
+    """Collected and hashed, as in production; once for what there is, however many processes and runs share it."""
+    place = settings.STATIC_ROOT
+    place.mkdir(exist_ok=True)
+    with (place / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (shared / "static.done").exists():
+        made_of, known = place / ".made-of", _what_is_collected()
+        if not made_of.exists() or made_of.read_text() != known:
             call_command("collectstatic", interactive=False, verbosity=0)
-            (shared / "static.done").touch()
+            made_of.write_text(known)
+
+
+def _what_is_collected() -> str:
+    digest = hashlib.sha256((BASE_DIR / "trading/settings.py").read_bytes())
+    digest.update((BASE_DIR / "requirements/dev.txt").read_bytes())
+    for finder in get_finders():
+        for name, storage in finder.list([]):
+            digest.update(f"{name} {storage.size(name)} {storage.get_modified_time(name)}".encode())
+    return digest.hexdigest()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -89,11 +112,20 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
         settings_dict = connections[alias].settings_dict
         settings_dict["TEST"]["NAME"] = "_".join(filter(None, ["test", settings_dict["NAME"], WORKER]))
     with django_db_blocker.unblock():
+        name = connections["owner"].settings_dict["TEST"]["NAME"]
+        is_copied = template.copy_to(name)
         made = setup_databases(
-            0, interactive=False, aliases={"default": False, "owner": False}, serialized_aliases=set()
+            0,
+            interactive=False,
+            keepdb=is_copied,
+            aliases={"default": False, "owner": False},
+            serialized_aliases=set(),
         )
+        if not is_copied:
+            template.keep(name)
         with connections["owner"].cursor() as cursor:
             cursor.execute(RESET)
+            cursor.execute(remembered.SCHEMA)
         connections["owner"].close()
         connections.settings["default"]["CONN_MAX_AGE"] = 0  # the workers' threads end with every test
     yield
@@ -112,7 +144,7 @@ def db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
         if connection.connection is not None and connection.in_atomic_block:
             pytest.fail("the test left a transaction open")
         with connection.cursor() as cursor:
-            cursor.execute("select test_reset(%s)", [KEPT])
+            cursor.execute("select test_reset(%s, %s)", [remembered.KEPT, remembered.LIMITS])
 
 
 @pytest.fixture

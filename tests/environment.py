@@ -4,6 +4,7 @@ The environment of a test run, set before Django reads it (loaded by `-p tests.e
 A real PostgreSQL with both roles: the one that `DATABASE_URL` names, or a private one.
 """
 
+import base64
 import os
 import secrets
 from contextlib import ExitStack
@@ -14,6 +15,7 @@ from cryptography.fernet import Fernet
 from trading.sandbox import localenv, postgres
 
 _running = ExitStack()
+IS_PRIVATE = not localenv.given("DATABASE_URL")  # the server is this checkout's own, kept between runs
 
 FIXED = {
     "DJANGO_SETTINGS_MODULE": "trading.settings",
@@ -39,6 +41,7 @@ def _start() -> None:
         "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
         "JWT_SECRET": secrets.token_urlsafe(48),
         "API_KEY_PEPPER": secrets.token_urlsafe(48),
+        "RECEIPT_SIGNING_KEY": base64.b64encode(secrets.token_bytes(32)).decode(),
         "SANDBOX_CONTROL_KEY": secrets.token_urlsafe(24),
     }
     os.environ.update(FIXED | secret | {"DATABASE_URL": urls.app, "DATABASE_OWNER_URL": urls.owner})

@@ -24,7 +24,7 @@ def pause(scene: Scene, actor: User | None = None) -> None:
 
 
 def texts(account: int) -> list[str]:
-    written = [row.payload["text"] for row in OutboundMessage.objects.filter(chat_id=account)]
+    written = [row.payload["text"] for row in OutboundMessage.objects.filter(chat_id=account, method="send")]
     return [text for text in written if WHY in text]
 
 

@@ -6,13 +6,14 @@ import pytest
 
 from alerting import routing
 from alerting.models import OutboundMessage
-from alerting.routing import QUARTER_SECONDS, SIGN_IN_ALARMS
+from alerting.readers import QUARTER_SECONDS
+from alerting.routing import SIGN_IN_ALARMS
 from tests import factories
 from tests.bot.scene import LEO, NAVID, STRANGER, TARA, Scene, link
 from tests.factories import REASON
 from trading.lib import clock
 from users import audit, operations
-from users.models import User
+from users.models import TelegramLink, User
 from users.operations.signing_in import WrongPassword
 from users.operations.tokens import ReusedToken
 
@@ -20,10 +21,12 @@ OLGA, ADA = STRANGER, 7903
 
 
 def hears(scene: Scene, user: User, account: int) -> User:
-    """The user is linked; olga has opened the bot, so that it may write there."""
+    """The user is linked; olga has opened the bot, so that it may write there; of the others it is known."""
     if account == OLGA:
         scene.say(account, "/start")
     link(user, account)
+    if account != OLGA:
+        TelegramLink.objects.filter(telegram_id=account).update(unreachable_at=clock.now())
     return user
 
 

@@ -11,6 +11,7 @@ from django_otp import DEVICE_ID_SESSION_KEY
 
 from tests import factories
 from tests.console import codes
+from tests.remembered import remembered
 from trading.lib import clock
 from users.encryption import encrypt
 from users.models import ApprovalRequest, TotpDevice, User
@@ -99,11 +100,18 @@ class Desk:
         return ApprovalRequest.objects.get(ref=answer.json()["request"])
 
 
-@pytest.fixture
-def desk(db: None) -> Desk:
+@remembered
+def staff_and_newcomer() -> list[User]:
+    """Olga of ops, the approvers Amir and Bella, and Tara, who is not let in yet."""
     olga, amir = factories.user("ops", username="olga"), factories.user("approver", username="amir")
     bella = factories.user("approver", username="bella")
-    return Desk(Caller(olga), Caller(amir), Caller(bella), factories.newcomer("tara", of=factories.counterparty()))
+    return [olga, amir, bella, factories.newcomer("tara", of=factories.counterparty())]
+
+
+@pytest.fixture
+def desk(db: None) -> Desk:
+    olga, amir, bella, tara = staff_and_newcomer()
+    return Desk(Caller(olga), Caller(amir), Caller(bella), tara)
 
 
 @pytest.fixture

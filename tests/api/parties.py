@@ -9,6 +9,7 @@ from django.test import Client
 
 from tests import factories
 from tests.factories import Market
+from tests.remembered import remembered
 from tests.users.keys import collected
 from trading.api import api
 from users.models import User
@@ -32,11 +33,11 @@ def call_of(method: str, path: str) -> dict[str, Any]:
 
 
 class Program:
-    """Somebody's program with an API key."""
+    """Somebody's program with an API key; with a new one of these scopes unless it is given one."""
 
-    def __init__(self, user: User, scopes: list[str]) -> None:
+    def __init__(self, user: User, scopes: list[str], *, text: str = "") -> None:
         self.user = user
-        _key, self.text = collected(user, scopes=scopes)
+        self.text = text or collected(user, scopes=scopes)[1]
         self.client = Client(enforce_csrf_checks=True)
 
     def get(self, path: str, **query: Any) -> Any:
@@ -76,14 +77,22 @@ class Program:
         return answer
 
 
+@remembered
+def with_keys(eur: str) -> tuple[Market, list[str]]:
+    """A market; the keys of tara's, leo's and mina's programs."""
+    market = factories.market(eur=eur)
+    programs = ((market.tara, TRADER_SCOPES), (market.leo, LP_SCOPES), (market.mina, LP_SCOPES))
+    return market, [collected(user, scopes=scopes)[1] for user, scopes in programs]
+
+
 class Room:
     """A market with everybody's programs in it."""
 
-    def __init__(self, market: Market) -> None:
-        self.market = market
-        self.tara = Program(market.tara, TRADER_SCOPES)
-        self.leo = Program(market.leo, LP_SCOPES)
-        self.mina = Program(market.mina, LP_SCOPES)
+    def __init__(self, *, eur: str = "1000000") -> None:
+        self.market, (tara, leo, mina) = with_keys(eur)
+        self.tara = Program(self.market.tara, TRADER_SCOPES, text=tara)
+        self.leo = Program(self.market.leo, LP_SCOPES, text=leo)
+        self.mina = Program(self.market.mina, LP_SCOPES, text=mina)
 
 
 def code_of(answer: Any) -> tuple[int, str]:

@@ -9,7 +9,7 @@ import pytest
 
 from rfq import operations
 from rfq.models import Quote
-from tests import factories, jobs
+from tests import jobs
 from tests.api.parties import Program, Room
 from trading.lib import clock
 
@@ -41,10 +41,9 @@ class Ear:
 
 @pytest.fixture
 def room(db: None) -> Room:
-    market = factories.market()
-    for party, name in ((market.client, CLIENT), (market.northwind, RIVAL)):
+    made = Room()
+    for party, name in ((made.market.client, CLIENT), (made.market.northwind, RIVAL)):
         type(party).objects.filter(pk=party.pk).update(name=name)
-    made = Room(market)
     jobs.run_all(queues=["messages"])
     return made
 

@@ -3,12 +3,16 @@
 import json
 import re
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema_rs
 import pytest
 
 from rfq import operations
+from rfq.models import Dispute
+from settlement import operations as money
+from settlement.api_waiting import CheckKind, CheckStatus
+from settlement.models import PaymentCheck
 from trading import api as whole
 from trading.api import api
 from trading.lib.errors import DeskError
@@ -16,7 +20,7 @@ from users.api_access import authenticate_any
 from users.api_calls import ALWAYS
 
 DESCRIPTION: dict[str, Any] = json.loads(json.dumps(api.get_openapi_schema()))
-TAGS = {"market", "quoting", "settlements"}
+TAGS = {"market", "quoting", "settlements", "money"}
 CALLS = [
     pytest.param(method, path, call, id=f"{method} {path}")
     for path, methods in DESCRIPTION["paths"].items()
@@ -32,8 +36,17 @@ def conforms(content: dict[str, Any]) -> None:
     jsonschema_rs.validator_for(schema).validate(media["example"])
 
 
+def test_no_two_enumerations_share_a_name() -> None:
+    """The description keeps one of each name, whichever came last: any other one is written out as literals."""
+    named = {name: schema["enum"] for name, schema in DESCRIPTION["components"]["schemas"].items() if "enum" in schema}
+
+    assert named == {kind.__name__: kind.values for kind in (Dispute.Status, Dispute.Kind, Dispute.Outcome)}
+    assert get_args(CheckStatus) == tuple(PaymentCheck.Status.values)
+    assert get_args(CheckKind) == tuple(PaymentCheck.Kind.values)
+
+
 def test_there_are_calls() -> None:
-    assert len(CALLS) >= 18
+    assert len(CALLS) >= 36
 
 
 @pytest.mark.parametrize(("method", "path", "call"), CALLS)
@@ -82,6 +95,16 @@ DOES: dict[tuple[str, str], Callable[..., object]] = {
     ("post", "/api/rfqs/{ref}/pass"): operations.pass_rfq,
     ("post", "/api/heartbeat"): operations.beat,
     ("delete", "/api/heartbeat"): operations.stop_beating,
+    ("post", "/api/pause"): operations.pause_lp,
+    ("delete", "/api/pause"): operations.end_own_pause,
+    ("post", "/api/deposits"): money.announce_deposit,
+    ("post", "/api/deposits/{ref}/cancellation"): money.cancel_deposit,
+    ("post", "/api/withdrawals"): money.request_withdrawal,
+    ("post", "/api/withdrawals/{ref}/cancellation"): money.cancel_withdrawal,
+    ("post", "/api/addresses"): money.ask_address,
+    ("post", "/api/addresses/{ref}/ending"): money.end_address,
+    ("post", "/api/bank-accounts"): money.ask_bank_account,
+    ("post", "/api/bank-accounts/{ref}/ending"): money.end_bank_account,
 }
 
 

@@ -20,7 +20,7 @@ from users.models import AuditEvent, Counterparty
 
 @pytest.fixture
 def room(db: None) -> Room:
-    made = Room(factories.market())
+    made = Room()
     jobs.run_all(queues=["messages"])
     return made
 

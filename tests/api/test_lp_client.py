@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 from rfq.models import Fill, Heartbeat, Quote
-from tests import factories
 from tests.api.parties import Program, Room
 from tests.bot.workers import Worker
 from tests.crash.running import wait_for
@@ -27,7 +26,7 @@ pytestmark = pytest.mark.processes
 
 @pytest.fixture
 def room(db: None) -> Iterator[Room]:
-    room = Room(factories.market())
+    room = Room()
     with Worker():
         yield room
 

@@ -16,7 +16,7 @@ from users.models import Counterparty
 
 @pytest.fixture
 def room(db: None) -> Room:
-    return Room(factories.market())
+    return Room()
 
 
 def test_a_client_sees_pairs_and_its_limits(room: Room) -> None:
@@ -74,6 +74,21 @@ def test_settlements_show_each_party_its_own_side(room: Room) -> None:
     assert not set(of_lp) & {"destination", "payment"}
     assert room.leo.get("settlements").json()["items"] == [of_lp]
     assert room.tara.get("settlements").json()["items"] == [of_client]
+
+
+def test_both_parties_programs_read_and_hear_that_a_trade_was_reversed(room: Room) -> None:
+    fill = factories.settled(room.market)
+    jobs.run_all(queues=["messages"])
+    factories.reversed_(fill)
+    jobs.run_all(queues=["messages"])
+
+    for program in (room.tara, room.leo):
+        seen = program.get(f"settlements/{fill.settlement.ref}").json()
+        assert (seen["status"], seen["reversed_at"] is None) == ("reversed", False)
+        assert program.get(f"fills/{fill.ref}").json()["reversed_at"] == seen["reversed_at"]
+        news = [item["data"]["status"] for item in program.events().json()["items"] if "settlement." in item["kind"]]
+        assert news[-2:] == ["settled", "reversed"]
+        assert "reversal" in program.get(f"fills/{fill.ref}/receipt").json()["receipt"]
 
 
 # --- again, and with the same key --------------------------------------------------------------
@@ -242,7 +257,7 @@ def test_an_expired_quote_is_shown_to_nobody_as_firm(room: Room, monkeypatch: py
 
 
 def test_without_money_nothing_is_traded(db: None) -> None:
-    room = Room(factories.market(eur="0"))
+    room = Room(eur="0")
     quote = factories.quote(factories.rfq(room.market), room.market.leo)
 
     assert code_of(room.tara.accept(quote.ref)) == (409, "insufficient_balance")

@@ -1,12 +1,13 @@
 """The desk's bot against the sandbox's Telegram."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as desk_settings
 
-from tests.bot.scene import Scene, stage
+from tests.bot.scene import Scene, cast
 from tests.bot.workers import Worker
 from tests.sandbox.conftest import KEY, Running, free_port
 from trading.sandbox.telegram.client import SandboxClient
@@ -14,11 +15,16 @@ from trading.sandbox.telegram.server import Configuration
 
 
 @pytest.fixture(scope="session")
-def telegram_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+def telegram_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the sandbox's Telegram keeps its journal and files."""
+    return tmp_path_factory.mktemp("telegram-of-the-desk")
+
+
+@pytest.fixture(scope="session")
+def telegram_port(telegram_directory: Path) -> Iterator[int]:
     port = free_port()
-    directory = tmp_path_factory.mktemp("telegram-of-the-desk")
     token = desk_settings.TELEGRAM_BOT_TOKEN
-    with Running(Configuration(token=token, control_key=KEY, directory=directory, port=port)):
+    with Running(Configuration(token=token, control_key=KEY, directory=telegram_directory, port=port)):
         yield port
 
 
@@ -32,11 +38,10 @@ def telegram(telegram_port: int, settings: Any) -> Iterator[SandboxClient]:
 
 
 @pytest.fixture
-def worker(db: None, telegram: SandboxClient) -> Iterator[Worker]:
+def scene(db: None, telegram: SandboxClient) -> Iterator[Scene]:
+    telegram.reset()
+    market = cast()
     with Worker() as worker:
-        yield worker
-
-
-@pytest.fixture
-def scene(worker: Worker, telegram: SandboxClient) -> Scene:
-    return stage(telegram, worker)
+        scene = Scene(market, telegram, worker)
+        scene.work()
+        yield scene

@@ -8,10 +8,12 @@ from typing import Any
 
 from alerting import operations
 from alerting.telegram import new_bot
-from tests import factories
+from tests import factories, jobs
 from tests.bot.workers import Worker
 from tests.factories import Market
+from tests.remembered import remembered
 from trading.lib import clock
+from trading.lib.direction import unmarked
 from trading.sandbox.telegram.client import SandboxClient
 from users import operations as user_operations
 from users.models import User
@@ -37,6 +39,13 @@ class Scene:
         self.client.say(who, text, chat_id=chat_id)
         self.turn()
         return self.look(chat_id or who)
+
+    def answer(self, who: int, message: Json, text: str) -> list[Json]:
+        """Write an answer to one of the bot's messages, let the desk work, and give what changed in that chat."""
+        self.look(who)
+        self.client.say(who, text, reply_to=message["message_id"])
+        self.turn()
+        return self.look(who)
 
     def press(self, who: int, message: Json, button: str) -> list[Json]:
         """Press, let the desk work, and give what changed in that chat."""
@@ -70,7 +79,7 @@ class Scene:
             self.offset = updates[-1]["update_id"] + 1
         return updates
 
-    def until(self, condition: Callable[[], Any], *, seconds: float = 6.0) -> None:
+    def until(self, condition: Callable[[], Any], *, seconds: float = 60.0) -> None:
         """Keep working until it is so."""
         deadline = time.monotonic() + seconds
         while not condition():
@@ -90,7 +99,7 @@ class Scene:
 
     def card(self, chat_id: int) -> Json:
         """Give the chat's newest card of an RFQ."""
-        cards = [m for m in self.screen(chat_id) if m["text"].lstrip("\u2068").startswith("RFQ-")]
+        cards = [m for m in self.screen(chat_id) if unmarked(m["text"]).startswith("RFQ-")]
         assert cards, f"no card in {[m['text'] for m in self.screen(chat_id)]}"
         return cards[-1]
 
@@ -120,18 +129,17 @@ def link(user: User, telegram_id: int) -> None:
     user_operations.link_telegram(user=user, telegram_id=telegram_id, now=clock.now())
 
 
-def stage(client: SandboxClient, worker: Worker) -> Scene:
+@remembered
+def cast() -> Market:
     """A market whose trader and dealers are in Telegram; a second trader reads Persian, a third is suspended."""
-    client.reset()
     market = factories.market()
     navid = factories.user("trader", of=market.client, language="fa")
     sam = factories.user("trader", of=market.client)
+    jobs.run_all(queues=["messages"])  # nobody hears how all this came about
     for user, telegram_id in ((market.tara, TARA), (navid, NAVID), (market.leo, LEO), (market.mina, MINA), (sam, SAM)):
         link(user, telegram_id)
     user_operations.suspend_user(user=sam, actor=None, reason="for a test", now=clock.now())
-    scene = Scene(market, client, worker)
-    scene.work()
-    return scene
+    return market
 
 
 async def _fetch(offset: int) -> list[Json]:

@@ -3,6 +3,7 @@
 import pytest
 
 from rfq.models import Dispute, DisputeNote, Fill
+from settlement.models import Settlement
 from tests import factories
 from tests.bot.scene import LEO, MINA, NAVID, TARA, Scene
 from tests.factories import assigned, resolved
@@ -12,8 +13,9 @@ WORDS = "The confirmation said 0.9213,\nthe receipt says otherwise."
 
 @pytest.fixture
 def fill(scene: Scene) -> Fill:
-    """Tara bought from leo."""
+    """Tara bought from leo; it is settled, so that no receipt comes in between."""
     made = factories.fill(scene.market)
+    scene.until(lambda: Settlement.objects.get(fill=made).status == Settlement.Status.SETTLED, seconds=60)
     scene.work()
     for chat_id in (TARA, NAVID, LEO, MINA):
         scene.look(chat_id)

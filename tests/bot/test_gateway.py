@@ -200,7 +200,7 @@ class TestButtons:
 
     @pytest.mark.usefixtures("confirm")
     def test_no_button_without_its_handler(self, scene: Scene) -> None:
-        from trading.bot.application import ACTIONS  # noqa: PLC0415 - the registry is what is tested
+        from trading.bot.registry import ACTIONS  # noqa: PLC0415 - the registry is what is tested
 
         scene.say(TARA, "/lang")
         assert {token.action for token in CallbackToken.objects.all()} <= set(ACTIONS)

@@ -12,8 +12,8 @@ from django.conf import settings as desk_settings
 from alerting import queries
 from alerting.models import InboundUpdate
 from tests.bot.scene import TARA
-from trading.bot import polling
-from trading.bot.application import MENU
+from trading.bot import polling, tokens
+from trading.bot.registry import menu_of
 from trading.lib import threads
 from trading.sandbox.telegram.client import SandboxClient
 
@@ -22,6 +22,7 @@ from trading.sandbox.telegram.client import SandboxClient
 def sandbox(db: None, telegram: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> SandboxClient:
     monkeypatch.setattr(polling, "FIRST_PAUSE", 0.05)
     monkeypatch.setattr(polling, "LEADER_SECONDS", 0.05)
+    monkeypatch.setattr(tokens, "SECOND_LOOK_SECONDS", 0.05)
     telegram.reset()
     return telegram
 
@@ -95,9 +96,38 @@ def test_second_poller_waits_with_one_sentence(sandbox: SandboxClient, caplog: A
     assert not [line for line in said if "somebody else" in line]
 
 
+def test_second_poller_takes_over_when_the_first_ends(sandbox: SandboxClient) -> None:
+    async def handed_over() -> None:
+        first = asyncio.create_task(polling.Poller().run())
+        await until(listens)
+        second = asyncio.create_task(polling.Poller().run())
+        await polled_once(sandbox, "one")
+        await ended(first)
+        await polled_once(sandbox, "two")
+        await ended(second)
+
+    asyncio.run(handed_over())
+
+
+async def polled_once(sandbox: SandboxClient, text: str) -> None:
+    before = await threads.run(InboundUpdate.objects.count)
+    await threads.run(sandbox.say, TARA, text)
+    await until(lambda: InboundUpdate.objects.count() == before + 1)
+
+
+async def ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
-    [(409, "somebody else polls with this token"), (401, "set TELEGRAM_BOT_TOKEN"), (502, "Telegram does not answer")],
+    [
+        (409, "somebody else polls with this token"),
+        (401, "refused the token and then knew it again"),
+        (502, "Telegram does not answer"),
+    ],
 )
 def test_trouble_is_one_clear_line_and_it_goes_on(sandbox: SandboxClient, caplog: Any, status: int, words: str) -> None:
     caplog.set_level(logging.INFO, "desk.bot")
@@ -129,5 +159,5 @@ def test_commands_are_in_the_menu_of_every_language(sandbox: SandboxClient) -> N
 
     asyncio.run(polled(listens))
     english, persian = asyncio.run(menu("")), asyncio.run(menu("fa"))
-    assert set(english) == set(persian) == set(MENU)
+    assert set(english) == set(persian) == {name for name, _words in menu_of(None)}
     assert persian["help"] != english["help"]

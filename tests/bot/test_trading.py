@@ -3,6 +3,7 @@
 import json
 from decimal import Decimal
 
+from alerting.models import OutboundMessage
 from rfq import operations
 from rfq.models import Fill, Rfq
 from tests import factories
@@ -63,7 +64,7 @@ def test_quote_taken_down_by_phone_is_confirmed_in_the_lps_chat(scene: Scene) ->
     scene.press(LEO, card, "Confirm")
 
     assert buttons(scene.card(TARA)) == ["Accept 0.9232", "Cancel"]
-    assert buttons(scene.card(LEO)) == ["Pull my quote"]
+    assert buttons(scene.card(LEO)) == ["Quote again", "Pull my quote"]
 
 
 def test_what_was_refused_or_never_confirmed_does_not_hide_how_the_firm_quote_ended(scene: Scene) -> None:
@@ -154,7 +155,7 @@ def test_cancel_button_and_command_close_the_cards(scene: Scene) -> None:
     scene.press(TARA, scene.card(TARA), "Cancel")
 
     assert "Cancelled" in scene.card(TARA)["text"]
-    assert buttons(scene.card(TARA)) == []
+    assert buttons(scene.card(TARA)) == ["Ask again"]
     assert "Closed" in scene.card(LEO)["text"]
 
     ref = asked(scene)
@@ -187,12 +188,110 @@ def test_quote_under_review_that_goes_away_leaves_the_best_with_a_note(scene: Sc
     scene.press(TARA, scene.card(TARA), "Accept")
     scene.say(MINA, f"/quote {ref} 0.9300")
     assert buttons(scene.card(TARA))[0].startswith("Confirm")  # firm: a newcomer does not disturb
+    assert "better" not in scene.card(TARA)["text"]
 
     scene.say(LEO, f"/pull {ref}")
 
     card = scene.card(TARA)
     assert "The quote you were looking at is gone" in card["text"]
     assert buttons(card)[0] == "Accept 0.9319"
+
+
+def test_a_better_quote_is_told_on_the_confirmation_and_the_chosen_one_stays(scene: Scene) -> None:
+    ref = quoted(scene)
+    scene.press(TARA, scene.card(TARA), "Accept")
+    scene.say(MINA, f"/quote {ref} 0.9100")
+
+    card = scene.card(TARA)
+    assert "Meanwhile there is a better price: 0.9119" in card["text"]
+    assert "Price: 0.9232" in card["text"]
+    scene.press(TARA, card, "Back")
+    assert buttons(scene.card(TARA))[0] == "Accept 0.9119"
+
+
+def test_the_only_quote_under_review_that_goes_away_is_told(scene: Scene) -> None:
+    ref = quoted(scene)
+    scene.press(TARA, scene.card(TARA), "Accept")
+    scene.say(LEO, f"/pull {ref}")
+
+    card = scene.card(TARA)
+    assert "The quote you were looking at is gone" in card["text"]
+    assert "Waiting for quotes" in card["text"]
+    assert buttons(card) == ["Cancel"]
+
+
+def test_confirmation_shows_the_whole_address_its_network_and_both_ends(scene: Scene) -> None:
+    quoted(scene)
+    scene.press(TARA, scene.card(TARA), "Accept")
+
+    text = scene.card(TARA)["text"]
+    address = scene.market.address
+    for words in (f"{address.address} ({address.chain})", "Network fee: paid by the desk", "Firm until", "Open until"):
+        assert words in text
+
+
+def test_ask_again_repeats_the_request_and_pressed_twice_asks_once(scene: Scene) -> None:
+    asked(scene)
+    scene.press(TARA, scene.card(TARA), "Cancel")
+    old = scene.card(TARA)
+    scene.press(TARA, old, "Ask again")
+    scene.press(TARA, old, "Ask again")
+
+    first, second = Rfq.objects.order_by("pk")
+    assert (second.side, second.quote_amount, second.destination) == ("buy", first.quote_amount, first.destination)
+    assert second.ref in scene.card(TARA)["text"]
+    scene.say(TARA, f"/cancel {second.ref}")
+    assert f"{second.ref} is over" in scene.forge(TARA, old, token_of(old, "Ask again"))
+    assert Rfq.objects.count() == 2
+
+
+def test_a_card_is_opened_again_further_down(scene: Scene) -> None:
+    ref = quoted(scene)
+    old = scene.card(TARA)["message_id"]
+    listed = scene.say(TARA, "/orders")[-1]
+    assert buttons(listed) == [ref]
+    scene.press(TARA, listed, ref)
+
+    cards = [m for m in scene.screen(TARA) if m["text"].startswith(ref)]
+    assert [m["message_id"] == old for m in cards] == [True, False]
+    assert "shown further down" in cards[0]["text"]
+    assert buttons(cards[0]) == []
+    assert buttons(cards[1]) == ["Accept 0.9232", "Cancel"]
+
+    scene.say(TARA, f"/cancel {ref}")
+    scene.say(TARA, f"/orders {ref.lower()}")  # an ended one, too
+    assert "Cancelled" in scene.screen(TARA)[-1]["text"]
+    assert f"no RFQ {ref} for you" not in scene.screen(TARA)[-1]["text"]
+    assert "no RFQ RFQ-NONE for you" in scene.say(TARA, "/orders RFQ-NONE")[-1]["text"]
+
+
+def test_cancel_alone_offers_the_open_ones(scene: Scene) -> None:
+    ref = asked(scene)
+    listed = scene.say(TARA, "/cancel")[-1]
+    assert buttons(listed) == [f"Cancel {ref} · 10,000.00 EUR"]
+    scene.press(TARA, listed, "Cancel")
+
+    assert Rfq.objects.get(ref=ref).status == "cancelled"
+    assert "is over" in scene.forge(TARA, listed, token_of(listed, "Cancel"))
+    assert "no open request" in scene.say(TARA, "/cancel")[-1]["text"]
+
+
+def edits_of(scene: Scene, chat_id: int) -> int:
+    """How often the bot edited a message of this chat."""
+    calls = scene.client.state()["calls"]
+    return sum(call["method"] == "editMessageText" and call["chat_id"] == chat_id for call in calls)
+
+
+def test_many_changes_of_a_card_that_waits_become_one_edit(scene: Scene) -> None:
+    ref = asked(scene)
+    scene.client.fault("error", status=429, method="editMessageText", chat_id=TARA, times=1, retry_after=2)
+    before = edits_of(scene, TARA)
+    for step in range(12):
+        factories.quote(Rfq.objects.get(ref=ref), scene.market.leo, f"0.92{step + 20}")
+    scene.until(lambda: not OutboundMessage.objects.filter(chat_id=TARA, status="waiting").exists(), seconds=10)
+
+    assert buttons(scene.card(TARA))[0].startswith("Accept 0.925")
+    assert edits_of(scene, TARA) - before <= 3  # refused once; the rest show what stands when it is their turn
 
 
 def test_lists_show_what_stands(scene: Scene) -> None:

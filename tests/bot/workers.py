@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from django.db import connection
 from procrastinate.contrib.django import app
+from procrastinate.periodic import PeriodicRegistry
 
 BUSY = """
     select exists (
@@ -41,7 +42,7 @@ class Worker:
         if self._problem:
             raise self._problem
 
-    def settle(self, seconds: float = 15.0) -> None:
+    def settle(self, seconds: float = 60.0) -> None:
         """Wait until no job is due."""
         deadline = time.monotonic() + seconds
         while self._is_busy():
@@ -64,6 +65,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]
         async with app.with_connector(connector).open_async() as worker_app:
+            worker_app.periodic_registry = PeriodicRegistry()  # a round of no sources would judge a test's rates
             self._working = asyncio.create_task(
                 worker_app.run_worker_async(
                     concurrency=3,

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests import factories
 from tests.browser.conftest import Opener, sign_in
-from tests.browser.test_rooms import LOOKS
+from tests.browser.looks import LOOKS, in_looks
 from tests.browser.watch import Watcher
 from tests.console import scene
 from tests.console.codes import STEP, code
@@ -154,8 +154,7 @@ def test_the_decision_is_in_sight_without_scrolling(opened: Opener, server: str,
         expect(page.get_by_role("button", name=name)).to_be_in_viewport(ratio=1)
 
 
-@pytest.mark.parametrize("who", ["adele", "amir"])
-@pytest.mark.parametrize("look", LOOKS)
+@in_looks("adele", "amir")
 def test_rooms_of_dual_control_are_sound_in_every_look(
     opened: Opener, server: str, request: pytest.FixtureRequest, look: str, who: str
 ) -> None:

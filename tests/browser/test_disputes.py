@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from rfq.models import Dispute, Fill
 from tests.browser.conftest import Opener, sign_in
-from tests.browser.test_rooms import LOOKS
+from tests.browser.looks import LOOKS, in_looks
 from tests.browser.watch import Watcher
 from tests.console import scene
 from tests.factories import assigned, dispute, noted, resolved
@@ -34,8 +34,7 @@ def pages(fill: Fill, olga: User) -> list[str]:
     return [*lists, *details, f"/fills/{fill.ref}/disputes/new/"]
 
 
-@pytest.mark.parametrize("language", ["en", "fa"])
-@pytest.mark.parametrize("look", LOOKS)
+@in_looks("en", "fa", names="language, look")
 def test_the_pages_are_sound_in_every_look(opened: Opener, server: str, fill: Fill, look: str, language: str) -> None:
     olga = scene.person("olga", Role.OPS, language=language)
     page = sign_in(opened(**LOOKS[look]), olga, server)

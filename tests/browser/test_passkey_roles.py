@@ -3,12 +3,12 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests import factories
+from tests import factories, tiers
 from tests.browser.conftest import Opener, sign_in
+from tests.browser.looks import LOOKS
 from tests.browser.test_approvals import REASON, fresh_code
 from tests.browser.test_passkeys import Device, add_passkey, give_password
 from tests.browser.test_profile import keep_picture
-from tests.browser.test_rooms import LOOKS
 from tests.browser.watch import Watcher
 from tests.console import scene
 from tests.users.authenticator import enrol
@@ -104,7 +104,7 @@ def test_a_proposal_takes_the_passkey_for_what_was_typed(opened: Opener, server:
     assert ApprovalRequest.objects.get(requested_by=olga).reason.endswith("Another reason.")
 
 
-@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("look", tiers.sampled(list(LOOKS), "dark phone"))
 def test_the_pages_are_sound_in_every_look(opened: Opener, server: str, adele: User, look: str) -> None:
     enrol(adele, "Work phone")
     page = opened(**LOOKS[look]).new_page()

@@ -7,9 +7,9 @@ from playwright.sync_api import Page, expect
 
 from tests import factories
 from tests.browser.conftest import Opener, sign_in
+from tests.browser.looks import LOOKS, in_looks
 from tests.browser.test_approvals import REASON, fresh_code
 from tests.browser.test_profile import keep_picture
-from tests.browser.test_rooms import LOOKS
 from tests.browser.watch import Watcher
 from tests.console import scene
 from tests.users.authenticator import enrol
@@ -144,8 +144,7 @@ def test_without_javascript_the_code_form_stays(opened: Opener, adele: User) -> 
     assert "/sign-in/" not in page.url
 
 
-@pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("who", ["adele", "amir"])
+@in_looks("adele", "amir")
 def test_the_passkeys_pages_are_sound_in_every_look(
     opened: Opener, server: str, request: pytest.FixtureRequest, look: str, who: str
 ) -> None:

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests import factories
 from tests.browser.conftest import Opener, sign_in
-from tests.browser.test_rooms import LOOKS
+from tests.browser.looks import LOOKS, in_looks
 from tests.browser.watch import Watcher
 from tests.console import scene
 from tests.console.codes import code
@@ -23,8 +23,7 @@ def keep_picture(page: object, name: str) -> None:
         page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("who", ["olga", "amir"])
-@pytest.mark.parametrize("look", LOOKS)
+@in_looks("olga", "amir")
 def test_the_profile_is_sound_in_every_look(
     opened: Opener, server: str, request: pytest.FixtureRequest, look: str, who: str
 ) -> None:

@@ -1,22 +1,14 @@
 """The rooms, in every look: no barrier, no policy violation, no script error, nothing cut off."""
 
-from typing import Any
-
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Opener, sign_in
+from tests.browser.looks import LOOKS, in_looks
 from tests.browser.watch import Watcher
 from tests.console import scene
 from users.models import User
 
-PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True, "device_scale_factor": 2}
-LOOKS: dict[str, dict[str, Any]] = {
-    "light": {"color_scheme": "light"},
-    "dark": {"color_scheme": "dark"},
-    "phone": PHONE,
-    "dark phone": {**PHONE, "color_scheme": "dark"},
-}
 MOST_BYTES = 110 * 1024
 MOST_NODES = 550
 
@@ -36,6 +28,9 @@ def rooms(built: scene.Scene) -> list[str]:
         "/lps/",
         f"/lps/{lp.ref}/?window=30d",
         "/exposure/",
+        "/lp-positions/",
+        f"/counterparties/{filled.counterparty.ref}/",
+        "/money/WITHDRAWALS/",
         "/market/",
         "/pairs/EUR/?act=pair.change",
         f"/counterparties/{filled.counterparty.ref}/terms/?act=terms.change&pair=EUR",
@@ -44,8 +39,7 @@ def rooms(built: scene.Scene) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize("who", ["olga", "amir"])
-@pytest.mark.parametrize("look", LOOKS)
+@in_looks("olga", "amir")
 def test_rooms_are_sound_in_every_look(
     opened: Opener, server: str, request: pytest.FixtureRequest, look: str, who: str
 ) -> None:

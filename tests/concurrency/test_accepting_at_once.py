@@ -257,7 +257,7 @@ def desk_day(market: Market, number: int) -> None:
             partial(operations.cancel_rfq, rfq_ref=rfq.ref, actor=market.tara, now=clock.now()),
             lambda: operations.expire_due(now=clock.now()),
             pay_some,
-            lambda: settlement_operations.resume_blocked(now=clock.now()),
+            lambda: tasks.resume_blocked(timestamp=0),
             lambda: settlement_operations.turn_flag_off(actor=ops, reason="for a test", now=clock.now()),
             factories.turn_flag_on,
         ]

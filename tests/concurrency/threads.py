@@ -57,7 +57,7 @@ def in_thread[R](function: Callable[[], R]) -> Running[R]:
     return Running(function)
 
 
-def at_once(functions: Sequence[Callable[[], object]]) -> list[object]:
+def at_once(functions: Sequence[Callable[[], object]], *, timeout: float = 60) -> list[object]:
     """Run all at the same instant, each with its connection already open; what each returned or raised."""
     start = threading.Barrier(len(functions))
 
@@ -70,7 +70,7 @@ def at_once(functions: Sequence[Callable[[], object]]) -> list[object]:
         return run
 
     running = [in_thread(ready(function)) for function in functions]
-    return [thread.outcome(60) for thread in running]
+    return [thread.outcome(timeout) for thread in running]
 
 
 def wait_for_a_waiter() -> None:

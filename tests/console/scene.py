@@ -19,6 +19,7 @@ from rfq.rates.fetching import Answer
 from settlement.ledger import Posting, open_counterparty_accounts, open_desk_accounts, pair_of, post
 from settlement.models import Asset, LedgerAccount, PayoutAddress, Settlement, Transfer, TransferAttempt, Wallet
 from tests import factories
+from tests.remembered import remembered
 from trading.lib import clock
 from trading.lib.money import USDT
 from users.encryption import encrypt
@@ -29,6 +30,7 @@ TOTP_KEY = b"12345678901234567890"
 ADDRESS = "0x9fB29AAc15b9A4B7F17c3385939b007540f4d791"
 REFERENCE = {"mid": "0.92", "taken_at": "2026-11-26T12:00:00+00:00", "sources": []}
 Status = Settlement.Status
+BORN_FOR: dict[str, str] = {Status.FLAGGED_OFF: "auto_settlement_off", Status.AWAITING_APPROVAL: "above_threshold"}
 _numbers = count(1)
 
 
@@ -40,6 +42,7 @@ class Scene:
     settlements: list[Settlement]
 
 
+@remembered
 def person(username: str, *roles: str, counterparty: Counterparty | None = None, language: str = "en") -> User:
     """An active login with these roles and the password `PASSWORD`; the one that has the name already, if any."""
     if known := User.objects.filter(username=username).first():
@@ -77,7 +80,7 @@ def market() -> Pair:
     )
     if made:
         Wallet.objects.create(
-            name="Hot simulated", chain="simulated", address=ADDRESS, account=hot, minimum=Decimal(100_000)
+            name="Hot simulated", chain="simulated", address="sim1hot", account=hot, minimum=Decimal(100_000)
         )
         with transaction.atomic():
             legs = pair_of("hot:simulated", "suspense:USDT", 250_000 * 10**USDT.scale)
@@ -107,12 +110,7 @@ def build(rfqs: int = 8) -> Scene:
     open_counterparty_accounts(client, [pair.quote_asset])
     trader = person("tara", Role.TRADER, counterparty=client)
     dealers = [person(name, Role.LP, counterparty=lp) for name, lp in zip(("leo", "mina"), lps, strict=True)]
-    address, _made = PayoutAddress.objects.get_or_create(
-        counterparty=client,
-        chain="simulated",
-        address=ADDRESS,
-        defaults={"approved_at": now, "usable_from": now},
-    )
+    address = PayoutAddress.objects.filter(counterparty=client).first() or factories.address(client, ADDRESS)
     states = cycle(["open", "filled", "quoted", "filled", "expired", "filled", "cancelled", "filled"])
     endings = cycle([Status.FLAGGED_OFF, Status.SETTLED, Status.BLOCKED, Status.PAYING, Status.AWAITING_APPROVAL])
     scene = Scene([], [])
@@ -226,7 +224,7 @@ def _settlement(rfq: Rfq, quote: Quote, ending: str, at: datetime) -> Settlement
         price=quote.all_in_price,
         destination=rfq.destination,
         status=ending if ending in born else Status.APPROVED,
-        reason="auto_settlement_off" if ending == Status.FLAGGED_OFF else "",
+        reason=BORN_FOR.get(ending, "covered"),
         created_at=at,
         updated_at=at,
     )
@@ -236,14 +234,14 @@ def _settlement(rfq: Rfq, quote: Quote, ending: str, at: datetime) -> Settlement
     if ending == Status.BLOCKED:
         settlement.move(ending, at=at, reason="wallet_low")
     elif ending == Status.SETTLED and settlement.side == "sell":
-        settlement.move(ending, at=at, settled_at=at)
+        settlement.move(ending, at=at, reason="delivered", settled_at=at)
     elif ending in {Status.PAYING, Status.SETTLED} and settlement.side == "buy":
-        settlement.move(Status.PAYING, at=at)
+        settlement.move(Status.PAYING, at=at, reason="signed")
         transfer = _transfer(settlement, at)
         if ending == Status.SETTLED:
             transfer.move("mined", at=at, confirmations=12)
             transfer.move("final", at=at, final_at=at)
-            settlement.move(ending, at=at, settled_at=at)
+            settlement.move(ending, at=at, reason="delivered", settled_at=at)
     return settlement
 
 

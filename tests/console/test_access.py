@@ -24,6 +24,7 @@ OPEN_TO_ALL = {
     "sign-out",
     "language",
     "favicon",
+    "receipt-keys",  # public keys
 }
 OWN_DOOR = (
     "health",

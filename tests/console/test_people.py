@@ -243,7 +243,7 @@ def test_the_flag_goes_off_at_once_and_on_by_two(olga: User) -> None:
     factories.turn_flag_on()
     client = verified_client(olga)
     off = client.post(f"/flags/{autosettle.FLAG}/off/", {"reason": REASON}, follow=True)
-    was_off = not autosettle.is_enabled()
+    was_off = not autosettle.read().moves_by_itself
     asked = propose(client, f"/flags/{autosettle.FLAG}/proposals/")
 
     assert "Automatic settlement is off." in text(off)

@@ -72,7 +72,9 @@ def test_polls_are_empty_until_something_changes(console: Client, room: str, mon
 
     unchanged = console.get(url, headers=POLL)
     built.rfqs[0].move("cancelled", at=built.rfqs[0].updated_at)
-    built.settlements[0].move("cancelled", at=built.settlements[0].updated_at)
+    done = built.settlements[0]
+    done.move("approved", at=done.updated_at)
+    done.move("settled", at=done.updated_at, settled_at=at)
     changed = console.get(url, headers=POLL)
 
     assert (unchanged.status_code, unchanged.content) == (204, b"")

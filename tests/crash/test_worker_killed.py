@@ -5,9 +5,10 @@ import time
 
 import pytest
 
-from settlement.models import Journal, Settlement, SimulatedTransaction, Transfer, TransferAttempt
+from settlement.models import Journal, Settlement, Transfer, TransferAttempt
 from tests import factories
 from tests.crash.running import process, wait_for
+from tests.settlement import chain
 from users.models import AuditEvent
 
 TRADES = 6
@@ -40,8 +41,8 @@ def test_killed_worker_neither_loses_nor_repeats_a_payment(db: None) -> None:
         wait_for(lambda: settled() == TRADES)
 
     assert Transfer.objects.count() == TransferAttempt.objects.count() == TRADES
-    assert SimulatedTransaction.objects.count() == TRADES
-    assert set(SimulatedTransaction.objects.values_list("tx_hash", flat=True)) == set(
+    assert chain.payments().count() == TRADES
+    assert set(chain.payments().values_list("tx_hash", flat=True)) == set(
         TransferAttempt.objects.values_list("tx_hash", flat=True)
     )
     assert Journal.objects.filter(kind="delivery").count() == TRADES

@@ -1,18 +1,34 @@
 """People, counterparties and a market to trade in: the valid minimum, made by the real operations."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 
 from rfq import operations as rfq_operations
-from rfq.models import Dispute, DisputeNote, Fill, Pair, Quote, ReferencePolicy, ReferenceState, Rfq
-from rfq.operations import Complaint, Remark, RfqRequest
+from rfq.models import (
+    Dispute,
+    DisputeAttachment,
+    DisputeNote,
+    Fill,
+    Pair,
+    Quote,
+    Receipt,
+    ReferencePolicy,
+    ReferenceState,
+    Rfq,
+)
+from rfq.operations import Complaint, Received, Remark, RfqRequest
 from rfq.rates.base import Tick
 from rfq.rates.fetching import Answer
 from settlement import autosettle
 from settlement import operations as settlement_operations
-from settlement.models import Asset, PayoutAddress, Wallet
+from settlement import tasks as settlement_tasks
+from settlement import withdrawal_limits as limits
+from settlement.models import Asset, BankAccount, PayoutAddress, Wallet
+from settlement.operations import NewAddress, NewBankAccount
+from settlement.wallets import simulated
+from tests.remembered import remembered
 from trading.lib import clock
 from trading.lib.money import Money
 from users import operations as user_operations
@@ -48,6 +64,7 @@ def pending_user(
     return user_operations.create_user(new=new, actor=None, now=clock.now())
 
 
+@remembered
 def founders() -> tuple[User, User]:
     """The first two of this desk, made on first use: both may propose anything, and decide on the other's."""
     pair = list(User.objects.filter(username__in=["founder-a", "founder-b"]).order_by("username"))
@@ -116,6 +133,7 @@ def need_passkey(role: str) -> None:
     carry("second_factor.change", role, passkey_required=True)
 
 
+@remembered
 def user(*roles: str, username: str = "", of: Counterparty | None = None, language: str = "en") -> User:
     """An active login of a new person with these roles; of a party of its own where the role needs one."""
     founders()
@@ -177,6 +195,7 @@ class Market:
     address: PayoutAddress
 
 
+@remembered
 def market(*, flag_on: bool = True, eur: str = "1000000", usdt: str = "1000000") -> Market:
     """A desk that can trade USDT/EUR."""
     now = clock.now()
@@ -194,9 +213,7 @@ def market(*, flag_on: bool = True, eur: str = "1000000", usdt: str = "1000000")
     fund(wallet, "10000000")
     deposit(client, eur_asset, eur)
     deposit(client, usdt_asset, usdt)
-    address = PayoutAddress.objects.create(
-        counterparty=client, chain="simulated", address=unique("dest"), approved_at=now, usable_from=now
-    )
+    to = address(client)
     if flag_on:
         turn_flag_on()
     return Market(
@@ -210,8 +227,18 @@ def market(*, flag_on: bool = True, eur: str = "1000000", usdt: str = "1000000")
         leo=user("lp", of=meridian),
         northwind=northwind,
         mina=user("lp", of=northwind),
-        address=address,
+        address=to,
     )
+
+
+def second_pair(market: Market, code: str = "USDT/AED", mid: str = "3.67") -> Pair:
+    """One more pair, with accounts and a reference; nobody has terms on it yet."""
+    asset = Asset.objects.create(code=code.partition("/")[2], kind=Asset.Kind.FIAT, scale=2)
+    parties = [market.client, market.meridian, market.northwind]
+    settlement_operations.open_accounts(assets=[asset], counterparties=parties)
+    pair = open_pair(code)
+    reference(pair, mid)
+    return pair
 
 
 def reference(pair: Pair, mid: str = "0.92") -> None:
@@ -237,28 +264,75 @@ def deposit(client: Counterparty, asset: Asset, amount: str) -> None:
     )
 
 
+def credit(client: Counterparty, amount: str, currency: str = "EUR") -> None:
+    """A credit line, by both founders."""
+    carry("credit.change", client.ref, currency=currency, credit=amount)
+
+
+def withdrawal_limits(**changes: str) -> None:
+    """Other limits or network fees of withdrawals, by both founders."""
+    now = limits.values_of(limits.current())
+    carry("withdrawal_policy.change", limits.SUBJECT, **{**now, **changes})
+
+
 def fund(wallet: Wallet, amount: str) -> None:
-    """USDT in the wallet."""
-    settlement_operations.fund_wallet(
-        wallet=wallet,
-        money=Money(Decimal(amount), wallet.account.asset.unit),
-        reference=unique("fund"),
-        actor=None,
-        now=clock.now(),
-    )
+    """USDT in the wallet: in the books, and on the chain where that is a table."""
+    money, reference, now = Money(Decimal(amount), wallet.account.asset.unit), unique("fund"), clock.now()
+    settlement_operations.fund_wallet(wallet=wallet, money=money, reference=reference, actor=None, now=now)
+    if wallet.chain == "simulated":
+        a_while_ago = now - timedelta(seconds=10)  # in a block by now
+        simulated.mint(address=wallet.address, amount_minor=money.minor, reference=reference, now=a_while_ago)
+
+
+def asked_address(
+    client: Counterparty, address: str = "", *, chain: str = "simulated", label: str = ""
+) -> PayoutAddress:
+    """An address that the desk asked for in the client's name; nobody has approved it."""
+    new = NewAddress(chain, address or unique("dest"), label, client.ref)
+    return settlement_operations.ask_address(new=new, actor=founders()[0], now=clock.now())
+
+
+def address(
+    client: Counterparty, address: str = "", *, chain: str = "simulated", label: str = "", cooling_hours: int = 0
+) -> PayoutAddress:
+    """An address that USDT of the client may go to, by both founders."""
+    asked = asked_address(client, address, chain=chain, label=label)
+    carry("address.add", asked.ref, chain=asked.chain, address=asked.address, cooling_hours=cooling_hours)
+    return PayoutAddress.objects.get(pk=asked.pk)
+
+
+def asked_account(client: Counterparty | None, number: str = "DE89370400440532013000", **more: str) -> BankAccount:
+    """A euro account that the desk asked for, of the client or its own; nobody has approved it."""
+    usual = {"currency": "EUR", "holder": client.name if client else "The desk", "bank": "Commerzbank"}
+    usual |= {"party": client.ref if client else "desk", **more}
+    new = NewBankAccount(number=number, is_iban=True, **usual)
+    return settlement_operations.ask_bank_account(new=new, actor=founders()[0], now=clock.now())
+
+
+def account(client: Counterparty | None, number: str = "DE89370400440532013000", **more: str) -> BankAccount:
+    """A euro account that money of the client may go to, or comes to the desk by; by both founders."""
+    asked = asked_account(client, number, **more)
+    carry("bank_account.add", asked.ref, currency=asked.currency_id, number=asked.number)
+    return BankAccount.objects.get(pk=asked.pk)
 
 
 def rfq(
-    market: Market, *, side: str = "buy", amount: str = "10000", unit: str = "EUR", to_balance: bool = False
+    market: Market,
+    *,
+    side: str = "buy",
+    amount: str = "10000",
+    unit: str = "EUR",
+    to_balance: bool = False,
+    to: PayoutAddress | None = None,
 ) -> Rfq:
-    """An open RFQ of the market's client."""
+    """An open RFQ of the market's client; USDT goes to its oldest address, if none is named."""
     request = RfqRequest(
         pair="USDT/EUR",
         side=side,
         amount=Decimal(amount),
         unit=unit,
         client_rfq_id=unique("rfq"),
-        destination_ref="balance" if to_balance else "",
+        destination_ref="balance" if to_balance else to.ref if to else "",
     )
     return rfq_operations.create_rfq(actor=market.tara, request=request, now=clock.now())
 
@@ -280,9 +354,46 @@ def accept(quote: Quote, trader: User, *, key: str = "") -> Fill:
     return rfq_operations.accept_quote(quote_ref=quote.ref, actor=trader, key=key or unique("accept"), now=clock.now())
 
 
-def fill(market: Market, *, side: str = "buy", price: str = "0.92", to_balance: bool = False) -> Fill:
+def fill(
+    market: Market,
+    *,
+    side: str = "buy",
+    price: str = "0.92",
+    to_balance: bool = False,
+    to: PayoutAddress | None = None,
+) -> Fill:
     """A trade: RFQ, quote, accept."""
-    return accept(quote(rfq(market, side=side, to_balance=to_balance), market.leo, price), market.tara)
+    return accept(quote(rfq(market, side=side, to_balance=to_balance, to=to), market.leo, price), market.tara)
+
+
+def settled(market: Market, *, side: str = "buy") -> Fill:
+    """A trade to the client's balance, delivered."""
+    made = fill(market, side=side, to_balance=True)
+    settlement_operations.pay(settlement_id=made.settlement.pk, signer=settlement_tasks.sign, now=clock.now())
+    return Fill.objects.get(pk=made.pk)
+
+
+def settled_by_hand(market: Market) -> Fill:
+    """A sale made while the flag is off, whose euros the bank paid."""
+    now = clock.now()
+    settlement_operations.turn_flag_off(actor=founders()[0], reason=REASON, now=now)
+    made = fill(market, side="sell")
+    paid = {"account": account(market.client).ref, "bank_reference": unique("OUT")}
+    carry("settlement.settle_manually", made.settlement.ref, **paid)
+    return Fill.objects.get(pk=made.pk)
+
+
+def reversed_(fill: Fill, *, dispute: str = "") -> Fill:
+    """The trade, taken back by two."""
+    signed = {"evidence": "MAIL-2026-118, page 3", "dispute": dispute}
+    done = carry("fill.reverse", fill.settlement.ref, **signed)
+    assert done.status == ApprovalRequest.Status.EXECUTED, done.outcome
+    return Fill.objects.select_related("settlement__reversal").get(pk=fill.pk)
+
+
+def receipt(fill: Fill, reader: User) -> Receipt:
+    """The reader's signed receipt of it."""
+    return rfq_operations.issue_receipt(trade_ref=fill.ref, actor=reader, now=clock.now())
 
 
 def dispute(
@@ -309,6 +420,14 @@ def noted(dispute: Dispute, by: User, text: str = REASON, *, is_internal: bool =
     """Somebody adds a note."""
     remark = Remark(text, key or unique("note"), is_internal)
     return rfq_operations.add_note(dispute_ref=dispute.ref, remark=remark, actor=by, now=clock.now())
+
+
+def attached(
+    dispute: Dispute, by: User, content: bytes = b"0.9213\n", *, name: str = "proof.txt", key: str = ""
+) -> DisputeAttachment:
+    """A party's file, as it is once it was fetched."""
+    received = Received(name, content, key or unique("file"))
+    return rfq_operations.attach(dispute_ref=dispute.ref, received=received, actor=by, now=clock.now())
 
 
 def resolved(dispute: Dispute, by: User, outcome: str = "upheld", text: str = REASON) -> Dispute:

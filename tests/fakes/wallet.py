@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import ClassVar
 
 from settlement.models import Wallet
-from settlement.wallets.base import Broadcast, Payment, Receipt, Signed
+from settlement.wallets.base import Answer, Broadcast, Payment, Receipt, Signed, Terms
 from settlement.wallets.simulated import SimulatedWallet
 
 
@@ -33,20 +33,20 @@ class FakeWallet(SimulatedWallet):
         cls.signed, cls.sent, cls.answers = [], [], deque()
         cls.takes_bytes, cls.changes_payment, cls.changes_receipt = True, None, None
 
-    def sign(self, payment: Payment) -> Signed:
+    def sign(self, payment: Payment, terms: Terms) -> Signed:
         """Sign it, or something else."""
         self.signed.append(payment)
         change = type(self).changes_payment
-        return super().sign(change(payment) if change else payment)
+        return super().sign(change(payment) if change else payment, terms)
 
-    def broadcast(self, raw: bytes) -> Broadcast:
+    def broadcast(self, raw: bytes) -> Answer:
         """Take the bytes or lose them; tell the truth or something else."""
         self.sent.append(raw)
-        truth = super().broadcast(raw) if self.takes_bytes else Broadcast.UNKNOWN
-        answer = self.answers.popleft() if self.answers else truth
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
+        truth = super().broadcast(raw) if self.takes_bytes else Answer(Broadcast.UNKNOWN)
+        told = self.answers.popleft() if self.answers else truth.outcome
+        if isinstance(told, Exception):
+            raise told
+        return Answer(told)
 
     def receipt(self, tx_hash: str) -> Receipt | None:
         """Show what the chain has, or something else."""

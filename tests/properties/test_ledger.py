@@ -11,13 +11,17 @@ from settlement import ledger
 from settlement.ledger import HELD, InsufficientBalance, JournalConflict, Leg, Posting
 from settlement.models import Asset, Balance, Entry, Journal, LedgerAccount
 from settlement.operations import open_accounts
-from tests import factories
+from tests import factories, tiers
 from tests.probes import sql
 from trading.lib.money import Unit
 
 UNITS = [Unit("USDT", 6), Unit("EUR", 2)]
 BOUNDED = settings(
-    max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    max_examples=tiers.examples(12, 120),
+    stateful_step_count=12,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
 )
 amounts = st.integers(min_value=1, max_value=10**12)
 

@@ -13,13 +13,17 @@ from rfq.models import Fill, Heartbeat, Quote, Rfq
 from settlement import operations as settlement_operations
 from settlement import tasks
 from settlement.models import Balance, Entry, Settlement
-from tests import factories
+from tests import factories, tiers
 from tests.factories import Market
 from trading.lib import clock
 from trading.lib.errors import DeskError
 
 BOUNDED = settings(
-    max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck), database=None
+    max_examples=tiers.examples(12, 120),
+    stateful_step_count=20,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
 )
 LARGEST, A_DAY = Decimal(12_000), Decimal(20_000)
 choices = st.integers(min_value=0, max_value=1000)

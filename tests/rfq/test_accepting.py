@@ -180,9 +180,7 @@ def test_uncovered_trade_is_refused(db: None) -> None:
 
 def test_credit_line_lets_a_client_trade_ahead_of_funds(db: None) -> None:
     market = factories.market(eur="1")
-    account = market.client.ledger_accounts.get(asset="EUR")
-    account.credit_minor = 2_000_000
-    account.save(update_fields=["credit_minor"])
+    factories.credit(market.client, "20000")
 
     fill = factories.fill(market)
 
@@ -192,6 +190,7 @@ def test_credit_line_lets_a_client_trade_ahead_of_funds(db: None) -> None:
 
 def test_flag_off_records_flagged_off_and_queues_no_money_job(db: None) -> None:
     market = factories.market(flag_on=False)
+    jobs.clear()  # the deposits asked whether anything waits for them
 
     fill = factories.fill(market)
 

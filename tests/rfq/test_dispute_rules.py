@@ -1,11 +1,12 @@
 """What the database itself refuses about disputes, whoever asks and whatever the code says."""
 
+import hashlib
 from typing import Any
 
 import pytest
 from django.db import IntegrityError
 
-from rfq.models import Dispute, DisputeNote, Fill
+from rfq.models import Dispute, DisputeAttachment, DisputeNote, Fill
 from tests import factories
 from tests.factories import REASON, Market, assigned, desk_login_of, dispute, noted, resolved, withdrawn
 from tests.probes import refused, sql
@@ -138,3 +139,35 @@ def test_parties_write_only_to_the_desk_and_only_in_their_own(market: Market, fi
 def _note(about: Dispute, author: User, **changes: Any) -> DisputeNote:
     facts = {"dispute": about, "author": author, "text": REASON, "is_internal": False, "added_at": clock.now()}
     return DisputeNote(**(facts | {"idempotency_key": factories.unique("note")} | changes))
+
+
+def test_files_are_the_partys_own_bounded_true_to_their_sum_and_never_change(
+    market: Market, fill: Fill, olga: User
+) -> None:
+    made = dispute(fill)
+    kept = factories.attached(made, market.tara)
+
+    for author in (olga, market.leo):
+        with refused("DP08"):
+            _file(made, author).save()
+    for wrong in ({"sha256": "0" * 64}, {"size": 4}, {"content": b"", "size": 0}):
+        with refused("DP09"):
+            _file(made, market.tara, **wrong).save()
+    for statement in ("update rfq_disputeattachment set name = 'other'", "delete from rfq_disputeattachment"):
+        with refused("permission denied"):
+            sql(statement)
+    for number in range(9):
+        factories.attached(made, market.tara, f"file {number}".encode())
+    with refused("DP10"):
+        _file(made, market.tara).save()
+    withdrawn(made, market.tara)
+    with refused("DP03"):
+        _file(made, market.tara).save()
+    assert bytes(DisputeAttachment.objects.get(pk=kept.pk).content) == b"0.9213\n"
+
+
+def _file(about: Dispute, sender: User, **changes: Any) -> DisputeAttachment:
+    content = b"one more"
+    facts = {"dispute": about, "sent_by": sender, "name": "a.txt", "media_type": "text/plain", "content": content}
+    facts |= {"size": len(content), "sha256": hashlib.sha256(content).hexdigest(), "added_at": clock.now()}
+    return DisputeAttachment(**(facts | {"idempotency_key": factories.unique("file")} | changes))

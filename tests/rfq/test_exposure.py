@@ -82,7 +82,7 @@ def test_cancelled_trades_earn_nothing_and_old_days_are_left_out(market: Market,
     assert days(reader=olga, now=now + timedelta(days=30)) == []
 
     for settlement in Settlement.objects.all():
-        settlement.move("cancelled", at=now)
+        factories.carry("settlement.cancel", settlement.ref)
 
     assert days(reader=olga, now=now) == []
     assert exposure(reader=olga).number == 0

@@ -65,11 +65,9 @@ def test_usdt_may_be_credited_to_the_balance(market: Market) -> None:
 
 def test_default_destination_is_the_oldest_usable_address(market: Market) -> None:
     PayoutAddress.objects.filter(pk=market.address.pk).update(revoked_at=clock.now())
-    now = clock.now()
-    add = partial(PayoutAddress.objects.create, counterparty=market.client, chain="simulated")
-    add(address="cooling", approved_at=now, usable_from=now + timedelta(hours=1))
-    add(address="unapproved")
-    usable = add(address="usable", approved_at=now, usable_from=now)
+    factories.address(market.client, "cooling", cooling_hours=1)
+    factories.asked_address(market.client, "unapproved")
+    usable = factories.address(market.client, "usable")
 
     assert ask(market.tara).destination == usable
 
@@ -132,13 +130,7 @@ def test_refusal_says_which(
 
 
 def test_address_of_another_client_is_refused(market: Market) -> None:
-    other = PayoutAddress.objects.create(
-        counterparty=factories.counterparty(),
-        chain="simulated",
-        address="theirs",
-        approved_at=clock.now(),
-        usable_from=clock.now(),
-    )
+    other = factories.address(factories.counterparty(), "theirs")
 
     with pytest.raises(DeskError, match="no_address"):
         ask(market.tara, destination_ref=other.ref)

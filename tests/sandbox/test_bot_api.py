@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
-from telegram import Bot, BotCommand, InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
+from telegram import Bot, BotCommand, BotCommandScopeChat, InlineKeyboardButton, InlineKeyboardMarkup, MessageEntity
 from telegram.error import BadRequest, Forbidden, InvalidToken
 
 from tests.sandbox.conftest import DORA, GROUP, NAVID, STRANGER, TARA, TOKEN, Sandbox
@@ -275,6 +275,36 @@ def test_commands_are_kept_per_scope_and_language(sandbox: Sandbox) -> None:
 
     assert english[0].description == "Ask for a price"
     assert persian[0].description == "درخواست قیمت"
+
+
+def test_a_menu_of_one_chat_takes_a_chat_that_the_bot_has_seen(sandbox: Sandbox) -> None:
+    def menu_of(chat_id: int) -> Callable[[Bot], Awaitable[bool]]:
+        return lambda bot: bot.set_my_commands([BotCommand("rfq", "Ask")], scope=BotCommandScopeChat(chat_id))
+
+    with_bot(sandbox, menu_of(TARA))
+    for nobody in (STRANGER, 424242):
+        with pytest.raises(BadRequest, match="Chat not found"):
+            with_bot(sandbox, menu_of(nobody))
+
+    assert sandbox.client.menu(TARA) == {"rfq": "Ask"}
+    assert sandbox.client.menu(STRANGER) == {}
+
+
+def test_name_and_descriptions_are_kept_per_language_and_fall_back_to_everybodys(sandbox: Sandbox) -> None:
+    async def act(bot: Bot) -> Any:
+        await bot.set_my_name("Desk")
+        await bot.set_my_name("میز", "fa")
+        await bot.set_my_description("What it does")
+        me = await bot.get_me()
+        return me.first_name, [(await bot.get_my_name(code)).name for code in ("", "fa", "tr")]
+
+    assert with_bot(sandbox, act) == ("Desk", ["Desk", "میز", "Desk"])
+    with_bot(sandbox, lambda bot: bot.set_my_name("", "fa"))
+    assert with_bot(sandbox, lambda bot: bot.get_my_name("fa")).name == "Desk"
+    assert with_bot(sandbox, lambda bot: bot.get_my_description("fa")).description == "What it does"
+    with pytest.raises(BadRequest, match="too long"):
+        with_bot(sandbox, lambda bot: bot.set_my_short_description("x" * 121))
+    assert "What it does" in httpx.get(f"{sandbox.url}/?user={TARA}").text
 
 
 def test_a_persons_command_arrives_with_its_entity(sandbox: Sandbox) -> None:

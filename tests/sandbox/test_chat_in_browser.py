@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.sandbox.conftest import DORA, NAVID, TARA, Sandbox, bot_api
+from trading.lib.direction import lead
 
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium")
 AXE = Path(__file__).resolve().parents[1] / "browser" / "vendor" / "axe.min.js"
@@ -50,6 +51,29 @@ def updates(sandbox: Sandbox, count: int) -> Any:
         assert time.monotonic() < deadline, f"only {there} arrived"
         time.sleep(0.1)
     return there
+
+
+FLUSH = """(text) => {
+  const range = document.createRange(), lines = new Map();
+  range.selectNodeContents(text);
+  for (const box of range.getClientRects()) if (box.width)
+    lines.set(Math.round(box.top), Math.max(lines.get(Math.round(box.top)) ?? 0, box.right));
+  const edge = text.getBoundingClientRect().right;
+  return [...lines.values()].map((right) => Math.round(edge - right));
+}"""
+
+
+def test_lines_that_are_led_begin_at_the_right(page: Page, sandbox: Sandbox) -> None:
+    lines = ("\u2068۱۰ USDT\u2069 خریدید", "/help — همین فهرست، و چند واژهٔ دیگر تا سطر بلند شود", "RFQ-1 · FIL-2")
+    text = "\n".join(lines)
+    bot_api(sandbox, "sendMessage", chat_id=NAVID, text=text)
+    bot_api(sandbox, "sendMessage", chat_id=NAVID, text=lead(text, "fa"))
+    page.goto(f"{sandbox.url}/?user={NAVID}")
+
+    as_it_is, led = (page.locator(".theirs .text").nth(at).evaluate(FLUSH) for at in (0, 1))
+    assert len(as_it_is) == len(led) == 3
+    assert max(as_it_is) > 20
+    assert max(led) <= 1
 
 
 def test_a_message_and_a_press_work_without_a_reload_and_keep_the_focus(page: Page, sandbox: Sandbox) -> None:

@@ -26,7 +26,7 @@ def market(db: None) -> Market:
 
 def is_enabled() -> bool:
     with transaction.atomic():
-        return autosettle.is_enabled()
+        return autosettle.read().moves_by_itself
 
 
 def turn_off() -> None:

@@ -1,6 +1,7 @@
 """What the database refuses to the role the desk runs as, whatever the code does."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -127,13 +128,15 @@ def test_journal_cannot_be_made_to_look_like_a_later_transactions(market: Market
     assert stamp is True
 
 
-def test_reversal_happens_once(market: Market) -> None:
+def test_journal_is_reversed_once_and_by_nobody_alone(market: Market, owner: Any) -> None:
     original = Journal.objects.earliest("pk")
-    reverse = "insert into settlement_journal (key, kind, subject, input_hash, reverses_id) values (%s, '', '', '', %s)"
+    reverse = "insert into settlement_journal (key, kind, subject, input_hash, reverses_id) values (%s, %s, '', '', %s)"
 
-    with refused("reverses_id"):
-        sql(reverse, "first", original.pk)
-        sql(reverse, "second", original.pk)
+    for key, kind, reverses in (("x", "x", original.pk), ("reversal:x", "x", None), ("x", "reversal", None)):
+        with refused("RV04"):
+            sql(reverse, key, kind, reverses)
+    owner.execute("select indexdef from pg_indexes where tablename = 'settlement_journal' and indexdef ~ 'reverses_id'")
+    assert owner.fetchone()[0].startswith("CREATE UNIQUE INDEX")
 
 
 # --- balances --------------------------------------------------------------------------------
@@ -168,7 +171,7 @@ def test_holds_cannot_be_let_go_twice(market: Market) -> None:
 
 
 def test_credit_line_moves_the_floor(market: Market) -> None:
-    LedgerAccount.objects.filter(code=client_account(market)).update(credit_minor=1)
+    factories.credit(market.client, "0.01", "USDT")
 
     with transaction.atomic():
         add_entries(new_journal(), (client_account(market), 1_000_000_001), ("capital:USDT", -1_000_000_001))

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from settlement import tasks
-from settlement.models import Journal, SimulatedTransaction, Transfer
+from settlement.models import Journal, Transfer
 from settlement.wallets.base import Broadcast, Payment, Receipt
 from tests import factories, jobs
 from tests.factories import Market
 from tests.fakes.wallet import FakeWallet
+from tests.settlement import chain
 from tests.settlement.books import assert_books_are_right, events, reason
 from tests.settlement.conftest import MovingClock
 
@@ -33,10 +34,11 @@ def signed(market: Market, wallet: type[FakeWallet]) -> Transfer:
 
 
 def assert_settled_once(transfer: Transfer, wallet: type[FakeWallet]) -> None:
+    assert transfer.settlement is not None
     assert reason(transfer.settlement)[0] == "settled"
     assert len(wallet.signed) == 1
     assert set(wallet.sent) == {bytes(transfer.attempts.get().raw)}
-    assert SimulatedTransaction.objects.count() == 1
+    assert chain.payments().count() == 1
     assert_books_are_right()
 
 
@@ -77,10 +79,14 @@ def test_bytes_that_never_arrived_are_sent_again(
 def test_refused_bytes_are_reviewed(signed: Transfer, run_money: RunMoney, wallet: type[FakeWallet]) -> None:
     wallet.takes_bytes = False
     wallet.answers.append(Broadcast.REFUSED)
+    chain.transaction(signed.wallet, "sim:somebody-else", 1, nonce=signed.nonce)
 
     run_money()
 
     assert_reviewed(signed, "node_refused")
+    signed.wallet.refresh_from_db()
+    assert signed.wallet.paused_at is not None  # whoever used the nonce may use the next one
+    assert events("wallet.paused") == 1
 
 
 def test_dropped_payment_is_sent_again_every_half_minute(
@@ -113,6 +119,7 @@ def jobs_of_one_second(transfer: Transfer) -> None:
 def assert_reviewed(transfer: Transfer, why: str) -> None:
     transfer.refresh_from_db()
     assert (transfer.status, transfer.reason) == ("needs_review", why)
+    assert transfer.settlement is not None
     assert reason(transfer.settlement) == ("needs_review", why)
     assert not Journal.objects.filter(kind="delivery").exists()
     assert events("settlement.needs_review") == 1

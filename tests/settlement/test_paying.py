@@ -8,10 +8,11 @@ from django.db import transaction
 
 from settlement import ledger, operations, tasks
 from settlement.ledger import Posting
-from settlement.models import Balance, Journal, Settlement, SimulatedTransaction, Transfer, TransferAttempt
+from settlement.models import Balance, Journal, Settlement, Transfer, TransferAttempt
 from tests import factories
 from tests.factories import Market
 from tests.fakes.wallet import FakeWallet
+from tests.settlement import chain
 from tests.settlement.books import assert_books_are_right, books, events, reason, steps
 from tests.settlement.conftest import MovingClock
 from trading.lib import clock
@@ -59,7 +60,7 @@ def test_buy_is_paid_on_chain_and_settled(market: Market, run_money: RunMoney) -
     assert steps(settlement) == ["approved", "paying", "settled"]
     transfer = Transfer.objects.get()
     assert (transfer.status, transfer.amount_minor, transfer.nonce) == ("final", Decimal(10_847_163_466), 0)
-    on_chain = SimulatedTransaction.objects.get()
+    on_chain = chain.payments().get()
     assert (on_chain.to_address, on_chain.amount_minor) == (market.address.address, Decimal(10_847_163_466))
     assert changed(market) == {
         "client:EUR": 1_000_000,  # pays 10,000.00
@@ -164,7 +165,7 @@ def test_every_job_run_twice_pays_once(market: Market, time: MovingClock, wallet
 
     assert steps(settlement) == ["approved", "paying", "settled"]
     assert (Transfer.objects.count(), TransferAttempt.objects.count(), len(wallet.signed)) == (1, 1, 1)
-    assert SimulatedTransaction.objects.count() == 1
+    assert chain.payments().count() == 1
     assert Journal.objects.filter(kind="delivery").count() == 1
     assert events("settlement.settled") == 1
     assert_books_are_right()
@@ -202,9 +203,8 @@ def test_no_open_wallet_blocks_and_one_resumes(market: Market, run_money: RunMon
     tasks.pay(settlement_id=settlement.pk)
     assert reason(settlement) == ("blocked", "no_wallet")
 
-    market.wallet.paused_at = None
-    market.wallet.save(update_fields=["paused_at"])
-    assert operations.resume_blocked(now=clock.now()) == 1
+    chain.resume(market.wallet)
+    tasks.resume_blocked(timestamp=0)
     run_money()
 
     assert steps(settlement) == ["approved", "blocked", "approved", "paying", "settled"]
@@ -225,10 +225,12 @@ def test_low_wallet_blocks_and_funding_resumes_what_it_covers(market: Market, ru
     for settlement in (first, second):
         tasks.pay(settlement_id=settlement.pk)
         assert reason(settlement) == ("blocked", "wallet_low")
-    assert operations.resume_blocked(now=clock.now()) == 0
+    tasks.resume_blocked(timestamp=0)
+    assert reason(first) == ("blocked", "wallet_low")
 
     factories.fund(market.wallet, "0.000001")
-    assert operations.resume_blocked(now=clock.now()) == 1
+    tasks.resume_blocked(timestamp=0)
+    assert (reason(first)[0], reason(second)[0]) == ("approved", "blocked")
     run_money()
 
     assert reason(first)[0] == "settled"
@@ -245,4 +247,5 @@ def test_address_revoked_after_the_trade_is_not_paid(market: Market, wallet: typ
 
     assert reason(settlement) == ("blocked", "address_not_usable")
     assert wallet.signed == []
-    assert operations.resume_blocked(now=clock.now()) == 0
+    tasks.resume_blocked(timestamp=0)
+    assert steps(settlement) == ["approved", "blocked"]

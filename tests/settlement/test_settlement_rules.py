@@ -7,12 +7,16 @@ from django.apps import apps
 from django.db import DatabaseError, connection
 
 from rfq.models import Fill
-from settlement import operations, tasks
+from settlement import ledger, operations, tasks
 from settlement.models import Settlement, SimulatedTransaction, Transfer
+from settlement.operations.reconciling import Outcome
+from settlement.wallets.base import Outgoing
 from tests import factories
 from tests.factories import Market
 from tests.probes import refused, sql
+from tests.users.approvals import execute_by_hand
 from trading.lib import clock
+from trading.lib.money import USDT
 from users import operations as user_operations
 from users.models import AuditEvent, AuditSeal
 
@@ -38,7 +42,7 @@ def paying(approved: Settlement) -> Settlement:
 # --- settlements -----------------------------------------------------------------------------
 
 
-NOT_FIRST = ["paying", "blocked", "settled", "needs_review", "cancelled", "settled_manually"]
+NOT_FIRST = ["paying", "blocked", "settled", "needs_review", "cancelled", "settled_manually", "reversed"]
 
 
 def test_settlement_is_not_born_there(approved: Settlement) -> None:
@@ -47,16 +51,18 @@ def test_settlement_is_not_born_there(approved: Settlement) -> None:
         copied |= {"id": None, "ref": "STL-OTHER", "trade_ref": "FIL-OTHER"}
         copied |= {"status": status, "settled_at": clock.now()}
 
-        with refused(f"has no step >{status}"):
+        by_two = {"cancelled": "ST02", "settled_manually": "ST06"}
+        with refused(by_two.get(status, f"has no step >{status}")):
             Settlement.objects.create(**copied)
 
 
-NOT_NEXT = ["awaiting_funds", "awaiting_approval", "needs_review", "settled_manually"]
+NOT_NEXT = ["awaiting_funds", "awaiting_approval", "needs_review", "settled_manually", "reversed"]
 
 
 def test_settlement_does_not_go_there(approved: Settlement) -> None:
     for status in NOT_NEXT:
-        with refused(f"has no step approved>{status}"):
+        by_two = {"settled_manually": "ST06", "reversed": "RV03"}
+        with refused(by_two.get(status, f"has no step approved>{status}")):
             sql("update settlement_settlement set status = %s", status)
 
 
@@ -125,6 +131,36 @@ def test_nonce_is_used_once(market: Market, paying: Settlement) -> None:
         copy_of(paying.transfers.get(), settlement=other).save(force_insert=True)
 
 
+def test_transfer_pays_its_trade_and_nothing_else(market: Market, approved: Settlement) -> None:
+    elsewhere = factories.address(market.client)
+    other_chain = operations.open_wallet(
+        name="other", chain="ethereum", address="0xother", asset=market.usdt, now=clock.now()
+    )
+    assert approved.destination is not None
+    usual: dict[str, Any] = {
+        "settlement": approved,
+        "wallet": market.wallet,
+        "to_address": approved.destination.address,
+        "amount_minor": ledger.minor(approved.base_amount, USDT),
+        "nonce": 77,
+        "created_at": clock.now(),
+        "updated_at": clock.now(),
+    }
+    wrong: list[dict[str, Any]] = [
+        {"amount_minor": usual["amount_minor"] + 1},
+        {"to_address": elsewhere.address},
+        {"wallet": other_chain},
+    ]
+    for changes in wrong:
+        with refused("ST14"):
+            Transfer.objects.create(**(usual | changes))
+    approved.move("blocked", at=clock.now(), reason="no_wallet")
+    with refused("ST14"):
+        Transfer.objects.create(**usual)
+    approved.move("approved", at=clock.now(), reason="mended")
+    assert Transfer.objects.create(**usual).pk
+
+
 PAYMENT = ["amount_minor = 1", "to_address = 'me'", "nonce = 7", "wallet_id = wallet_id + 1"]
 
 
@@ -152,6 +188,42 @@ def test_signed_transfer_does_not_go_there(paying: Settlement) -> None:
             sql("update settlement_transfer set status = %s", status)
 
 
+NOT_AFTER_MINED = ["signed", "failed", "superseded", "expired"]
+
+
+def test_mined_attempt_does_not_go_there(paying: Settlement) -> None:
+    sql("update settlement_transferattempt set status = 'mined'")
+    for status in NOT_AFTER_MINED:
+        with refused(f"has no step mined>{status}"):
+            sql("update settlement_transferattempt set status = %s", status)
+
+
+# --- nothing is taken away, and nobody decides alone -------------------------------------------
+
+STAY = ["settlement_settlement", "settlement_transfer", "settlement_transferattempt", "settlement_payoutaddress"]
+
+
+def test_what_was_settled_and_paid_stays(paying: Settlement) -> None:
+    for table in STAY:
+        with refused(NEVER):
+            sql(f"delete from {table}")  # noqa: S608
+        with refused(DENIED):
+            sql(f"truncate {table} cascade")
+
+
+@pytest.mark.parametrize("act", ["settlement.release", "settlement.cancel"])
+def test_nobody_decides_what_they_proposed(market: Market, act: str) -> None:
+    first, second = factories.founders()
+    operations.turn_flag_off(actor=second, reason=factories.REASON, now=clock.now())
+    settlement = factories.fill(market).settlement
+    request = factories.propose(act, settlement.ref)
+
+    with refused("DC23"):
+        execute_by_hand(request, first)
+    with refused("DC45"):  # nor does the second's word count without its effect
+        execute_by_hand(request, second)
+
+
 # --- evidence, whoever asks ------------------------------------------------------------------
 
 EVIDENCE = sorted(
@@ -169,12 +241,21 @@ def evidence(market: Market, paying: Settlement) -> None:
     SimulatedTransaction.objects.create(
         tx_hash="0x1", sender="me", nonce=1, to_address="you", amount_minor=1, accepted_at=now
     )
-    factories.noted(factories.dispute(paying.fill, by=market.tara), market.tara)
+    factories.receipt(factories.settled(market), market.tara)
+    factories.reversed_(factories.settled(market))
+    factories.settled_by_hand(market)
+    disputed = factories.dispute(paying.fill, by=market.tara)
+    factories.noted(disputed, market.tara)
+    factories.attached(disputed, market.tara)
+    operations.notice_home(now=now)
+    operations.record_reconciliation(outcome=Outcome(begun_at=now), now=now)
+    out = Outgoing("0x1", 0, 1, "you", 1)
+    operations.record_outflows(wallet_id=market.wallet.pk, found=[out], until=1, now=now)
     assert [table for table in EVIDENCE if not sql(f"select exists (select from {table})")] == []  # noqa: S608
 
 
 def test_all_evidence_is_probed() -> None:
-    assert len(EVIDENCE) == 13
+    assert len(EVIDENCE) == 22
     assert {Fill._meta.db_table, AuditEvent._meta.db_table, AuditSeal._meta.db_table} < set(EVIDENCE)
 
 

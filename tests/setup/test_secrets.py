@@ -70,3 +70,11 @@ def test_numbers_are_whole(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
 
     with pytest.raises(ImproperlyConfigured, match="TRUSTED_PROXIES"):
         env.number("TRUSTED_PROXIES")
+
+
+@pytest.mark.parametrize("value", ["", "short", "bm90IDMyIGJ5dGVz", "not base64 at all!"])
+def test_key_of_receipts_that_is_none_stops_the_start(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    monkeypatch.setenv("RECEIPT_SIGNING_KEY", value)
+
+    with pytest.raises(ImproperlyConfigured, match="RECEIPT_SIGNING_KEY"):
+        env.signing_key("RECEIPT_SIGNING_KEY")

@@ -46,7 +46,7 @@ def counts() -> dict[str, int]:
 
 def flag_is_on() -> bool:
     with transaction.atomic():
-        return autosettle.is_enabled()
+        return autosettle.read().moves_by_itself
 
 
 def test_second_run_makes_nothing(db: None, sandbox_secrets: None) -> None:

@@ -60,6 +60,29 @@ def test_what_dies_is_started_again(supervisor: Supervisor) -> None:
     assert after["first"].pid == before["first"].pid
 
 
+def test_what_says_that_nothing_would_be_different_is_left_alone_and_other_ends_are_not(workplace: Path) -> None:
+    lives, script = workplace / "lives", workplace / "script.py"
+    script.write_text(
+        f"import pathlib, sys, time\n"
+        f"lives = pathlib.Path({str(lives)!r})\n"
+        f"lives.open('a').write('x')\n"
+        f"time.sleep(1.5)\n"
+        f"sys.exit(78 if lives.stat().st_size > 1 else 1)\n"
+    )
+    program = Program(name="first", command=(sys.executable, str(script)), final_exit=78)
+    supervisor = Supervisor(workplace / "run", workplace / "log", [program])
+    try:
+        supervisor.end_leftovers()
+        supervisor.start(os.environ)
+        supervisor.launch("first")
+        until(supervisor, lambda states: states["first"].state == "EXITED" and lives.read_text() == "xx")
+        time.sleep(1.5)
+        assert supervisor.states()[0].state == "EXITED"
+    finally:
+        supervisor.stop()
+    assert lives.read_text() == "xx"
+
+
 def test_stop_leaves_no_process(supervisor: Supervisor) -> None:
     states = start(supervisor)
 

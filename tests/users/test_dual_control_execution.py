@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from settlement import autosettle
-from settlement.acts import AlreadyOn
+from settlement.own_acts.flag import AlreadyOn
 from tests import factories, jobs
 from tests.factories import REASON, decide, propose
 from tests.users.acts import Probe, register

@@ -1,0 +1,66 @@
+"""What one command costs the database: round trips, so that no layer can hide a query."""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.db import connections
+
+from alerting import operations, tasks
+from alerting.models import InboundUpdate, OutboundMessage
+from tests import factories
+from tests.alerting.test_inbox import raw
+from tests.bot.scene import TARA, link
+from tests.conftest import Counted
+from trading.lib import clock
+from trading.sandbox.telegram.client import SandboxClient
+
+HANDLED, ANSWERED = 13, 10
+
+
+@pytest.fixture
+def tara(db: None, telegram: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> int:
+    """A client's trader in Telegram, of a desk that keeps its connections as in production."""
+    telegram.reset()
+    link(factories.market().tara, TARA)
+    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 600)
+    return TARA
+
+
+@contextmanager
+def in_one_thread(loop: asyncio.AbstractEventLoop) -> Iterator[ThreadPoolExecutor]:
+    """Let everything that leaves the event loop share one thread, and so one connection."""
+    with ThreadPoolExecutor(1) as only:
+        loop.set_default_executor(only)
+        yield only
+        only.submit(connections.close_all).result()
+
+
+def test_a_command_costs_a_fixed_number_of_round_trips(tara: int, round_trips: Any) -> None:
+    async def cost(job: Any) -> int:
+        loop = asyncio.get_running_loop()
+        counting = round_trips()
+        counted: Counted = await loop.run_in_executor(None, counting.__enter__)
+        await job(chat_id=tara)
+        await loop.run_in_executor(None, counting.__exit__, None, None, None)
+        return counted.total
+
+    async def costs() -> list[tuple[int, int]]:
+        found = []
+        with in_one_thread(asyncio.get_running_loop()):
+            for number in range(1, 4):
+                update = raw(number, "/balance", chat=tara)
+                await asyncio.to_thread(operations.store_updates, updates=[update], now=clock.now())
+                found.append((await cost(tasks.handle_chat.func), await cost(tasks.deliver.func)))
+        return found
+
+    _first, *others = asyncio.run(costs())
+
+    assert InboundUpdate.objects.filter(status="handled").count() == 3
+    assert OutboundMessage.objects.filter(status="sent", key__startswith="tg:").count() == 3
+    for handled, answered in others:
+        assert handled <= HANDLED
+        assert answered <= ANSWERED
