@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-ha
 MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-only check lint format types contracts docs-lint smoke screenshots locks ci clean setup
+.PHONY: help run test test-long test-only check lint format types contracts docs-lint smoke stress chaos bench-payments screenshots locks ci clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,6 +31,10 @@ run: setup ## the whole desk on this machine: console, worker, bot and sandbox (
 
 test: setup ## the whole suite, browser included
 	@CHROMIUM="$$(bin/browser || true)" $(PYTEST) -n $(PROCESSES) --dist loadfile $(PYTEST_FLAGS)
+
+test-long: setup ## the long run: the whole matrix of looks, many more examples, every migration back and there
+	@TEST_TIER=long CHROMIUM="$$(bin/browser || true)" $(PYTEST) -n $(PROCESSES) --dist loadfile $(PYTEST_FLAGS) \
+		tests/browser tests/properties tests/api/test_schema.py tests/migrations
 
 test-only: setup ## a part of the suite: make test-only T="tests/rfq -k accept"
 	@CHROMIUM="$${CHROMIUM:-$$(bin/browser || true)}" $(PYTEST) $(PYTEST_FLAGS) $(T)
@@ -63,11 +67,20 @@ docs-lint: $(MARKDOWNLINT) ## markdownlint
 
 $(MARKDOWNLINT): package.json package-lock.json
 	@bin/bootstrap
-	@PATH="$$(bin/node):$$PATH" npm_config_update_notifier=false npm ci --omit=dev --ignore-scripts --no-audit --no-fund --loglevel=error
+	@bin/anvil >/dev/null || test -e $@
 	@touch $@
 
 smoke: setup ## start everything, sign in with a one-time code, trade once, stop; logged
 	@$(PYTHON) -m trading.sandbox.tether -- $(PYTHON) manage.py smoke
+
+stress: setup ## 600 requests a minute with automatic settlement off, then on; log in .local/log/stress.log
+	@$(PYTEST) -q -s tests/performance/stress_settlement.py
+
+chaos: setup ## 300 payments on a real node while everything goes wrong; CHAOS_SEED repeats a run
+	@TEST_TIER=long $(PYTEST) -q -s tests/chaos
+
+bench-payments: setup ## how fast one worker signs and sends 200 payments, beside a bare loop
+	@$(PYTEST) -q -s tests/performance/bench_payments.py
 
 screenshots: setup ## take the documents' pictures from the running desk
 	@CHROMIUM="$$(bin/browser)" $(PYTHON) bin/screenshots
