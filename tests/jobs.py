@@ -5,12 +5,18 @@ from typing import Any
 from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.periodic import PeriodicRegistry
 
 
 def run_all(*, queues: list[str] | None = None) -> None:
-    """Run every job that is due, until none is left, on a worker's own connector."""
-    connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]
-    app.with_connector(connector).run_worker(
+    """
+    Run every job that is due, until none is left, on a worker's own connector.
+
+    Nothing is deferred by the time of day: a test that wants a periodic job defers it.
+    """
+    worker = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
+    worker.periodic_registry = PeriodicRegistry()
+    worker.run_worker(
         wait=False,
         listen_notify=False,
         install_signal_handlers=False,

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -73,7 +74,8 @@ class Crew:
         """Kill some of them with `kill -9`."""
         living = [pid for pid in self._pids if _is_alive(pid)]
         for pid in chance.sample(living, min(number, len(living))):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # one that was to die at a point has just done so
+                os.kill(pid, signal.SIGKILL)
 
     def send_into(self, chance: random.Random, point: str) -> None:
         """Kill one, and put one in its place that will die at the point."""

@@ -72,7 +72,7 @@ def test_quote_that_expires_while_the_accept_waits_is_refused(market: Market, he
         price=Decimal("0.92"),
         actor=market.leo,
         key="short",
-        now=clock.now() - timedelta(seconds=9.2),
+        now=clock.now() - timedelta(seconds=7),
         ttl_seconds=10,
     )
 

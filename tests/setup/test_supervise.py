@@ -108,6 +108,8 @@ def test_left_program_is_ended_only_while_its_number_is_still_its_own(workplace:
     (workplace / "stranger.pid").write_text(f"{stranger.pid}\n/usr/bin/another program\n")
 
     try:
+        while not all(processes.command_line(one.pid) for one in (ours, stranger)):
+            time.sleep(0.01)  # a program just started has no command line for a moment
         assert processes.end_leftovers(workplace) == ["ours"]
         assert ours.wait(1) == -signal.SIGTERM
         assert stranger.poll() is None
