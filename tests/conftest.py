@@ -105,12 +105,17 @@ where datname = current_database() and usename = current_user and pid <> pg_back
 """
 
 
+# Longer than in production: on a machine with much else to do, somebody in a long queue waits longer than 5 seconds.
+PATIENT = "-c statement_timeout=120s -c lock_timeout=60s -c idle_in_transaction_session_timeout=300s"
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> Iterator[None]:
     """Make the test database as the owner and work in it as the runtime role."""
     for alias in ("default", "owner"):
         settings_dict = connections[alias].settings_dict
         settings_dict["TEST"]["NAME"] = "_".join(filter(None, ["test", settings_dict["NAME"], WORKER]))
+    connections["default"].settings_dict["OPTIONS"]["options"] = PATIENT
     with django_db_blocker.unblock():
         name = connections["owner"].settings_dict["TEST"]["NAME"]
         is_copied = template.copy_to(name)
@@ -127,7 +132,6 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
             cursor.execute(RESET)
             cursor.execute(remembered.SCHEMA)
         connections["owner"].close()
-        connections.settings["default"]["CONN_MAX_AGE"] = 0  # the workers' threads end with every test
     yield
     with django_db_blocker.unblock():
         with connection.cursor() as cursor:

@@ -1,11 +1,14 @@
 """Running jobs in tests, by the real worker."""
 
+import asyncio
 from typing import Any
 
 from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.periodic import PeriodicRegistry
+
+from tests.one_thread import in_one_thread
 
 
 def run_all(*, queues: list[str] | None = None) -> None:
@@ -14,16 +17,22 @@ def run_all(*, queues: list[str] | None = None) -> None:
 
     Nothing is deferred by the time of day: a test that wants a periodic job defers it.
     """
-    worker = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]
-    worker.periodic_registry = PeriodicRegistry()
-    worker.run_worker(
-        wait=False,
-        listen_notify=False,
-        install_signal_handlers=False,
-        concurrency=1,
-        queues=queues,
-        delete_jobs="successful",
-    )
+    asyncio.run(_work(queues))
+
+
+async def _work(queues: list[str] | None) -> None:
+    with in_one_thread(asyncio.get_running_loop()):
+        connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]
+        async with app.with_connector(connector).open_async() as worker:
+            worker.periodic_registry = PeriodicRegistry()
+            await worker.run_worker_async(
+                wait=False,
+                listen_notify=False,
+                install_signal_handlers=False,
+                concurrency=1,
+                queues=queues,
+                delete_jobs="successful",
+            )
 
 
 def names(**filters: Any) -> list[str]:
@@ -38,10 +47,12 @@ def hurry() -> None:
         cursor.execute("update procrastinate_jobs set scheduled_at = null where status = 'todo'")
 
 
-def clear() -> None:
-    """Forget the jobs that wait."""
+def clear(*, queue: str | None = None) -> None:
+    """Forget the jobs that wait, of one queue or of all."""
     with connection.cursor() as cursor:
-        cursor.execute("delete from procrastinate_jobs where status = 'todo'")
+        cursor.execute(
+            "delete from procrastinate_jobs where status = 'todo' and queue_name = coalesce(%s, queue_name)", [queue]
+        )
 
 
 def arguments(name: str) -> list[dict[str, Any]]:

@@ -1,13 +1,9 @@
 """What one command costs the database: round trips, so that no layer can hide a query."""
 
 import asyncio
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import connections
 
 from alerting import operations, tasks
 from alerting.models import InboundUpdate, OutboundMessage
@@ -15,6 +11,7 @@ from tests import factories
 from tests.alerting.test_inbox import raw
 from tests.bot.scene import TARA, link
 from tests.conftest import Counted
+from tests.one_thread import in_one_thread
 from trading.lib import clock
 from trading.sandbox.telegram.client import SandboxClient
 
@@ -22,21 +19,11 @@ HANDLED, ANSWERED = 13, 10
 
 
 @pytest.fixture
-def tara(db: None, telegram: SandboxClient, monkeypatch: pytest.MonkeyPatch) -> int:
+def tara(db: None, telegram: SandboxClient) -> int:
     """A client's trader in Telegram, of a desk that keeps its connections as in production."""
     telegram.reset()
     link(factories.market().tara, TARA)
-    monkeypatch.setitem(connections.settings["default"], "CONN_MAX_AGE", 600)
     return TARA
-
-
-@contextmanager
-def in_one_thread(loop: asyncio.AbstractEventLoop) -> Iterator[ThreadPoolExecutor]:
-    """Let everything that leaves the event loop share one thread, and so one connection."""
-    with ThreadPoolExecutor(1) as only:
-        loop.set_default_executor(only)
-        yield only
-        only.submit(connections.close_all).result()
 
 
 def test_a_command_costs_a_fixed_number_of_round_trips(tara: int, round_trips: Any) -> None:

@@ -9,6 +9,8 @@ from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.periodic import PeriodicRegistry
 
+from tests.one_thread import in_one_thread
+
 BUSY = """
     select exists (
         select from procrastinate_jobs job
@@ -47,7 +49,7 @@ class Worker:
         deadline = time.monotonic() + seconds
         while self._is_busy():
             assert time.monotonic() < deadline, f"still busy: {jobs_left()}"
-            time.sleep(0.01)
+            time.sleep(0.03)
 
     def _is_busy(self) -> bool:
         with connection.cursor() as cursor:
@@ -64,20 +66,21 @@ class Worker:
     async def _work(self) -> None:
         self._loop = asyncio.get_running_loop()
         connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]
-        async with app.with_connector(connector).open_async() as worker_app:
-            worker_app.periodic_registry = PeriodicRegistry()  # a round of no sources would judge a test's rates
-            self._working = asyncio.create_task(
-                worker_app.run_worker_async(
-                    concurrency=3,
-                    fetch_job_polling_interval=0.02,
-                    install_signal_handlers=False,
-                    delete_jobs="successful",
+        with in_one_thread(self._loop):
+            async with app.with_connector(connector).open_async() as worker_app:
+                worker_app.periodic_registry = PeriodicRegistry()  # a round of no sources would judge a test's rates
+                self._working = asyncio.create_task(
+                    worker_app.run_worker_async(
+                        concurrency=3,
+                        fetch_job_polling_interval=0.05,
+                        install_signal_handlers=False,
+                        delete_jobs="successful",
+                    )
                 )
-            )
-            self._ready.set()
-            await asyncio.wait({self._working})
-            if not self._working.cancelled() and (problem := self._working.exception()):
-                raise problem
+                self._ready.set()
+                await asyncio.wait({self._working})
+                if not self._working.cancelled() and (problem := self._working.exception()):
+                    raise problem
 
 
 def jobs_left() -> list[Any]:

@@ -77,6 +77,7 @@ def test_whoever_waits_for_the_lock_sees_what_the_other_did(market: Market, fill
         one = in_thread(acts[first])
         wait_for_a_waiter()
         two = in_thread(acts[1 - first])
+        wait_for_a_waiter(2)
     outcomes = [one.outcome(), two.outcome()]
 
     assert isinstance(outcomes[0], Dispute)
@@ -90,6 +91,7 @@ def test_a_note_never_comes_after_the_end(market: Market, fill: Fill, olga: User
         end = in_thread(lambda: resolved(made, olga))
         wait_for_a_waiter()
         note = in_thread(lambda: noted(made, market.tara))
+        wait_for_a_waiter(2)
 
     assert isinstance(end.outcome(), Dispute)
     assert isinstance(note.outcome(), DisputeOver)

@@ -3,13 +3,15 @@
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from time import sleep
+from time import monotonic, sleep
 
 import pytest
 from django.db import connections, transaction
 from django.db.models import Model
 
 from tests.probes import sql
+
+PATIENCE = 60  # seconds, for a busy machine
 
 
 class Running[R]:
@@ -27,14 +29,14 @@ class Running[R]:
         """Whether it has not ended yet."""
         return self._thread.is_alive()
 
-    def result(self, timeout: float = 30) -> R:
+    def result(self, timeout: float = PATIENCE) -> R:
         """Wait for its end; what it returned, or raise what it raised."""
         self._join(timeout)
         if self._error:
             raise self._error
         return self._outcome  # type: ignore[return-value]
 
-    def outcome(self, timeout: float = 30) -> R | Exception:
+    def outcome(self, timeout: float = PATIENCE) -> R | Exception:
         """Wait for its end; what it returned or raised."""
         self._join(timeout)
         return self._error or self._outcome  # type: ignore[return-value]
@@ -57,14 +59,14 @@ def in_thread[R](function: Callable[[], R]) -> Running[R]:
     return Running(function)
 
 
-def at_once(functions: Sequence[Callable[[], object]], *, timeout: float = 60) -> list[object]:
+def at_once(functions: Sequence[Callable[[], object]], *, timeout: float = 2 * PATIENCE) -> list[object]:
     """Run all at the same instant, each with its connection already open; what each returned or raised."""
     start = threading.Barrier(len(functions))
 
     def ready(function: Callable[[], object]) -> Callable[[], object]:
         def run() -> object:
             connections["default"].ensure_connection()
-            start.wait(30)
+            start.wait(PATIENCE)
             return function()
 
         return run
@@ -73,13 +75,13 @@ def at_once(functions: Sequence[Callable[[], object]], *, timeout: float = 60) -
     return [thread.outcome(timeout) for thread in running]
 
 
-def wait_for_a_waiter() -> None:
-    """Return when some connection waits for a lock that another one holds."""
-    for _ in range(500):
-        if sql("select exists (select from pg_locks where not granted)"):
-            return
+def wait_for_a_waiter(number: int = 1) -> None:
+    """Return when so many connections wait for locks that others hold; who waits first gets it first."""
+    limit = monotonic() + PATIENCE
+    while sql("select count(distinct pid) from pg_locks where not granted") < number:
+        if monotonic() > limit:
+            pytest.fail("nobody waits for a lock")
         sleep(0.01)
-    pytest.fail("nobody waits for a lock")
 
 
 @contextmanager

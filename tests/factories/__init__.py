@@ -28,6 +28,7 @@ from settlement import withdrawal_limits as limits
 from settlement.models import Asset, BankAccount, PayoutAddress, Wallet
 from settlement.operations import NewAddress, NewBankAccount
 from settlement.wallets import simulated
+from tests import jobs
 from tests.remembered import remembered
 from trading.lib import clock
 from trading.lib.money import Money
@@ -216,17 +217,19 @@ def market(*, flag_on: bool = True, eur: str = "1000000", usdt: str = "1000000")
     to = address(client)
     if flag_on:
         turn_flag_on()
+    leo, mina, tara = user("lp", of=meridian), user("lp", of=northwind), user("trader", of=client)
+    jobs.clear(queue="messages")  # to tell of the set-up would be most of the work of many a test
     return Market(
         usdt=usdt_asset,
         eur=eur_asset,
         pair=pair,
         wallet=wallet,
         client=client,
-        tara=user("trader", of=client),
+        tara=tara,
         meridian=meridian,
-        leo=user("lp", of=meridian),
+        leo=leo,
         northwind=northwind,
-        mina=user("lp", of=northwind),
+        mina=mina,
         address=to,
     )
 
