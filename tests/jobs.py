@@ -30,7 +30,7 @@ async def _work(queues: list[str] | None) -> None:
                 listen_notify=False,
                 install_signal_handlers=False,
                 concurrency=1,
-                queues=queues,
+                queues=queues,  # type: ignore[arg-type]  # none is all, as its worker takes it
                 delete_jobs="successful",
             )
 
