@@ -14,6 +14,7 @@ from tests import factories
 from tests.console import scene
 from tests.console.conftest import verified_client
 from tests.console.test_people import nominee, propose
+from tests.remembered import remembered
 from trading.lib import clock
 from users import operations
 from users.models import ApprovalRequest, Counterparty, Role, User
@@ -26,14 +27,18 @@ def text(answer: Any) -> str:
     return page
 
 
-@pytest.fixture
-def outside(db: None) -> dict[str, str]:
-    """A client with trades, people and requests that olga does not serve, and how its things are called."""
+@remembered
+def narrowed() -> tuple[User, dict[str, str]]:
+    """
+    Olga of operations, for Cedar Imports only, and how the things are called of a client that she does not serve.
+
+    She approves and administers too, so that no page is closed for want of a role.
+    """
     built = scene.build(8)
     client = Counterparty.objects.get(name="Pars Export Co.")
     request = factories.propose("user.reject", factories.newcomer("nadia", of=client).ref)
     fill = Fill.objects.filter(client=client).earliest("pk")
-    return {
+    things = {
         "client": client.ref,
         "name": client.name,
         "user": User.objects.get(username="tara").ref,
@@ -43,14 +48,24 @@ def outside(db: None) -> dict[str, str]:
         "fill": fill.ref,
         "dispute": factories.dispute(fill).ref,
     }
+    user = scene.person("olga", Role.OPS, Role.APPROVER, Role.ADMIN)
+    narrow(user, factories.counterparty(name="Cedar Imports"))
+    return user, things
 
 
 @pytest.fixture
-def olga(outside: dict[str, str]) -> Client:
-    """Operations, for Cedar Imports only; auditor too, so that no page is closed for want of a role."""
-    user = scene.person("olga", Role.OPS, Role.APPROVER, Role.ADMIN)
-    narrow(user, factories.counterparty(name="Cedar Imports"))
-    return verified_client(user)
+def desk(db: None) -> tuple[User, dict[str, str]]:
+    return narrowed()
+
+
+@pytest.fixture
+def outside(desk: tuple[User, dict[str, str]]) -> dict[str, str]:
+    return desk[1]
+
+
+@pytest.fixture
+def olga(desk: tuple[User, dict[str, str]]) -> Client:
+    return verified_client(desk[0])
 
 
 def narrow(user: User, *keep: Counterparty) -> None:
