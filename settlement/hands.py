@@ -7,6 +7,7 @@ from django.db.models import Sum
 
 from settlement import operations
 from settlement.models import Transfer, Wallet
+from settlement.operations import signing
 from settlement.wallets import NoPort, port_of
 from settlement.wallets.base import NOT_CONFIGURED, UNREACHABLE, Look, Payment, Signed, Unreachable
 from trading.lib import clock
@@ -52,6 +53,8 @@ class Hand:
 
 def _look(wallet: Wallet, *, to_address: str, amount_minor: int, promised_minor: int) -> Look:
     """Ask the chain about a wallet; one whose nonce moved without us is paused at once."""
+    if signing.is_busy(wallet):
+        return Look(signing.WALLET_BUSY)  # nobody needs to be asked
     try:
         port = port_of(wallet)
         used = port.nonce()

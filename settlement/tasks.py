@@ -1,41 +1,34 @@
 """Jobs that pay: look at the chain, claim, call the wallet's port, record. Each may run again without harm."""
 
 import logging
-from datetime import timedelta
 
-from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
 
 from settlement import ledger, operations, transactions
 from settlement.hands import Hand, payment_of
 from settlement.models import LpPayment, PaymentCheck, Settlement, Transfer, Wallet, Withdrawal
-from settlement.operations.tracking import HALT_SECONDS, SEND_WITHIN, Permission
 from settlement.reconciliation import rounds
 from settlement.rounds import book_gas, fill_gaps, follow_final, resume_blocked
+from settlement.sending import AGAIN, broadcast, is_void, send
+from settlement.tracking import receipt_of, track
 from settlement.wallets import NoPort, port_of
-from settlement.wallets.base import (
-    Broadcast,
-    Receipt,
-    Signed,
-    Terms,
-    Unreachable,
-)
+from settlement.wallets.base import Receipt, Signed
 from settlement.watching import watch
 from trading.lib import clock
 from trading.lib.money import USDT
 
 __all__ = [
     "book_gas",
+    "broadcast",
     "fill_gaps",
     "follow_final",
     "resume_blocked",
     "rounds",
+    "send",
+    "track",
     "watch",
 ]  # the rounds are found with the other jobs
 log = logging.getLogger(__name__)
-AGAIN = RetryStrategy(max_attempts=50, wait=2, linear_wait=2)  # the last after about 40 minutes
-STUCK_AFTER = timedelta(minutes=2)
-DIFFERS, WRONG_PAYMENT = "signed_bytes_differ", "chain_shows_another_payment"
 
 
 def sign(wallet: Wallet, transfer: Transfer) -> Signed:
@@ -58,123 +51,11 @@ def pay(settlement_id: int) -> None:
     log.info("settlement %s is %s (%s)", settlement.ref, settlement.status, settlement.reason)
 
 
-@app.task(name="settlement.broadcast", queue="money", retry=AGAIN)
-def broadcast(transfer_id: int) -> None:
-    """Send the stored bytes if that is permitted, after reading back from them what they pay."""
-    asked_at = clock.now()
-    permission = operations.permit_broadcast(transfer_id=transfer_id, now=asked_at)
-    transfer = Transfer.objects.select_related("wallet").get(pk=transfer_id)
-    if permission != Permission.GIVEN:
-        log.info("transfer %s (%s) is not sent: %s", transfer.ref, transfer.status, permission)
-        return
-    raw = bytes(transfer.attempts.latest("number").raw)
-    try:
-        port = port_of(transfer.wallet)
-    except NoPort:
-        operations.broadcast_later(transfer_id=transfer_id, seconds=HALT_SECONDS)
-        return
-    if not _is_meant(transfer, raw):
-        operations.record_mismatch(transfer_id=transfer_id, reason=DIFFERS, now=clock.now())
-        return
-    if clock.now() > asked_at + SEND_WITHIN:
-        log.warning("transfer %s: the permission to send it is too old and is asked for again", transfer.ref)
-        operations.broadcast_later(transfer_id=transfer_id)
-        return
-    answer = port.broadcast(raw)
-    if answer.outcome == Broadcast.REFUSED:
-        _refused(transfer)
-        return
-    if answer.outcome == Broadcast.EXPIRED:
-        operations.record_expired(transfer_id=transfer_id, now=clock.now())
-        return
-    is_taken = answer.outcome in {Broadcast.ACCEPTED, Broadcast.KNOWN}
-    said = ": ".join(filter(None, [answer.outcome, answer.said]))
-    log.info("transfer %s was sent: %s", transfer.ref, said)
-    operations.record_broadcast(transfer_id=transfer_id, is_taken=is_taken, answer=said, now=clock.now())
-
-
-def _is_meant(transfer: Transfer, raw: bytes) -> bool:
-    """Whether these bytes pay what the transfer says, read back from them."""
-    try:
-        return port_of(transfer.wallet).decode(raw) == payment_of(transfer)
-    except ValueError as error:
-        log.error("transfer %s: %s", transfer.ref, error)  # noqa: TRY400 - the sentence says it all
-        return False
-
-
-def _refused(transfer: Transfer) -> None:
-    """The nonce is used: by another attempt of the same payment, or by somebody else."""
-    try:
-        is_taken = _is_void(transfer)
-    except Unreachable:
-        is_taken = False  # not proven: ask again
-    if is_taken:
-        operations.record_taken_nonce(transfer_id=transfer.pk, now=clock.now())
-    else:
-        operations.follow_later(transfer=transfer, is_answered=True)
-
-
-@app.task(name="settlement.track", queue="money", retry=AGAIN)
-def track(transfer_id: int) -> None:
-    """Ask the chain about every attempt of a transfer; what it shows must be what was meant."""
-    transfer = Transfer.objects.select_related("wallet").get(pk=transfer_id)
-    try:
-        receipt = _receipt(transfer)
-        dearer = _dearer(transfer) if receipt is None else None
-    except (Unreachable, NoPort) as error:
-        log.warning("transfer %s: %s", transfer.ref, error)
-        operations.follow_later(transfer=transfer)
-        return
-    if dearer is not None:
-        _replace(transfer, dearer)
-    elif receipt is not None and receipt.pays != payment_of(transfer):
-        reason = receipt.fault or WRONG_PAYMENT
-        operations.record_mismatch(transfer_id=transfer_id, reason=reason, now=clock.now())
-    else:
-        followed = operations.record_receipt(transfer_id=transfer_id, receipt=receipt, now=clock.now())
-        log.debug("transfer %s is %s", followed.ref, followed.status)
-
-
-def _receipt(transfer: Transfer) -> Receipt | None:
-    port = port_of(transfer.wallet)
-    for attempt in transfer.attempts.order_by("-number"):
-        if receipt := port.receipt(attempt.tx_hash):
-            return receipt
-    return None
-
-
-def _dearer(transfer: Transfer) -> Terms | None:
-    """Terms for a payment that was sent long ago and is not mined; nothing when it is not stuck."""
-    if transfer.status != Transfer.Status.BROADCAST:
-        return None
-    last = transfer.attempts.latest("number")
-    if last.out_since is None or clock.now() - last.out_since < STUCK_AFTER:
-        return None
-    return port_of(transfer.wallet).dearer(bytes(last.raw))
-
-
-def _replace(transfer: Transfer, terms: Terms) -> None:
-    def signer(wallet: Wallet, again: Transfer) -> Signed:
-        return port_of(wallet).sign(payment_of(again), terms)
-
-    last = transfer.attempts.latest("number")
-    if not _is_meant(transfer, bytes(last.raw)):
-        operations.record_mismatch(transfer_id=transfer.pk, reason=DIFFERS, now=clock.now())
-        return
-    operations.replace_attempt(transfer_id=transfer.pk, number=last.number, signer=signer, now=clock.now())
-
-
-def _is_void(transfer: Transfer) -> bool:
-    """Whether none of what was signed for it happened or can happen any more: something else has its nonce."""
-    attempts = [Signed(bytes(one.raw), one.tx_hash) for one in transfer.attempts.order_by("number")]
-    return port_of(transfer.wallet).is_void(transfer.nonce, attempts)
-
-
 def _why_not_void(transfer: Transfer) -> str:
     """Why a signed payment may have happened, or still can; "" when it never will: it failed, or its nonce is used."""
-    if _is_void(transfer):
+    if is_void(transfer):
         return ""
-    receipt = _receipt(transfer)
+    receipt = receipt_of(transfer)
     if receipt is None:
         return transactions.MAY_HAPPEN
     if receipt.pays is not None:
@@ -269,6 +150,13 @@ def pay_out_waiting(timestamp: int) -> None:  # noqa: ARG001 - procrastinate pas
     """Every minute: let approved withdrawals and LP payments on chain that could not be paid try again."""
     clients, lps = operations.pay_out_waiting(now=clock.now()), operations.pay_lps_waiting(now=clock.now())
     log.info("%s withdrawals and %s LP payments wait to be paid on chain", clients, lps)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="settlement.wake_wallets", queue="money", lock="settlement.wake_wallets")
+def wake_wallets(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every minute: see that what is signed is sent, and what is sent is followed, whatever became of those jobs."""
+    log.debug("%s wallets have payments on their way", operations.wake_wallets(now=clock.now()))
 
 
 @app.periodic(cron="* * * * *")

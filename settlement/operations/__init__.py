@@ -51,11 +51,17 @@ from settlement.operations.reconciling import (
 )
 from settlement.operations.releasing import release_settlement, sweep
 from settlement.operations.reviewing import sign_again
-from settlement.operations.tracking import (
+from settlement.operations.sending import (
     broadcast_later,
-    follow_later,
     permit_broadcast,
+    permit_sending,
     record_broadcast,
+    record_refused,
+    record_unknown,
+    track_later,
+    wake_wallets,
+)
+from settlement.operations.tracking import (
     record_expired,
     record_mismatch,
     record_receipt,
@@ -107,7 +113,6 @@ __all__ = [
     "end_address",
     "end_bank_account",
     "fill_nonce",
-    "follow_later",
     "fund_waiting",
     "fund_wallet",
     "halt_transfers",
@@ -126,6 +131,7 @@ __all__ = [
     "pay_out_waiting",
     "permit_broadcast",
     "permit_fill",
+    "permit_sending",
     "promised",
     "record_arrivals",
     "record_broadcast",
@@ -142,10 +148,12 @@ __all__ = [
     "record_payment",
     "record_receipt",
     "record_reconciliation",
+    "record_refused",
     "record_sent",
     "record_still_there",
     "record_taken_nonce",
     "record_undone",
+    "record_unknown",
     "record_unreachable",
     "record_void",
     "release_settlement",
@@ -156,6 +164,8 @@ __all__ = [
     "sign_again",
     "sweep",
     "tell_late",
+    "track_later",
     "turn_flag_off",
+    "wake_wallets",
     "work_out",
 ]

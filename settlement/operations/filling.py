@@ -4,8 +4,8 @@ from datetime import datetime
 
 from settlement import autosettle
 from settlement.models import NonceFill, Transfer
+from settlement.operations.sending import LONGEST_ANSWER
 from settlement.operations.signing import Signer
-from settlement.operations.tracking import LONGEST_ANSWER
 from trading.lib.operations import operation
 from users import audit
 

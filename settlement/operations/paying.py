@@ -50,12 +50,21 @@ def pay(*, settlement_id: int, signer: Signer, now: datetime, hindrance: Hindran
 def _pay_on_chain(settlement: Settlement, signer: Signer, hindrance: Hindrance, *, now: datetime) -> None:
     choice = _choose(settlement, now=now, hindrance=hindrance)
     if choice.obstacle == signing.WALLET_BUSY:
-        later = Later(seconds=signing.BUSY_SECONDS)
+        later = Later(seconds=_seconds_until_free(settlement))
         jobs.defer("settlement.pay", settlement_id=settlement.pk, lock=settlement.ref, later=later)
     elif choice.wallet is None:
         stop(settlement, Status.BLOCKED, choice.obstacle, now=now)
     else:
         start(settlement, choice.wallet, signer, now=now)
+
+
+def _seconds_until_free(settlement: Settlement) -> int:
+    """When it is worth trying again: the later, the more wait for the same wallets before it. Assumes them busy."""
+    assert settlement.destination is not None  # noqa: S101 - it pays on chain
+    chain = settlement.destination.chain
+    before = Settlement.objects.filter(status=Status.APPROVED, destination__chain=chain, pk__lt=settlement.pk).count()
+    turns = 1 + before // signing.most_in_flight(chain)
+    return min(signing.BUSY_SECONDS * turns, signing.LONGEST_BUSY_SECONDS)
 
 
 def _choose(

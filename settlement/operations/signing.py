@@ -15,7 +15,7 @@ from trading.lib.money import USDT
 NO_WALLET, WALLET_LOW, NO_ADDRESS = "no_wallet", "wallet_low", "address_not_usable"
 OVER_LIMIT, OVER_DAILY = "over_wallet_limit", "over_wallet_daily"
 WALLET_BUSY = "wallet_busy"  # passes by itself within blocks: not worth a step, nor telling anybody
-BUSY_SECONDS, DAY = 5, timedelta(hours=24)
+BUSY_SECONDS, LONGEST_BUSY_SECONDS, DAY = 5, 60, timedelta(hours=24)
 IN_FLIGHT = (Transfer.Status.SIGNED, Transfer.Status.BROADCAST)
 
 
@@ -86,9 +86,18 @@ def _why_not(wallet: Wallet, minor: int, promised_minor: int, *, now: datetime) 
             return OVER_LIMIT
         if _signed_since(wallet, now - DAY) + taken > limits.daily:
             return OVER_DAILY
-    most = chains.most_in_flight(wallet.chain) or tron_chains.most_in_flight(wallet.chain)
-    is_busy = most and Transfer.objects.filter(wallet=wallet, status__in=IN_FLIGHT).count() >= most
-    return WALLET_BUSY if is_busy else ""
+    return WALLET_BUSY if is_busy(wallet) else ""
+
+
+def is_busy(wallet: Wallet) -> bool:
+    """Whether as many of its payments are in no block as its chain lets one address have."""
+    most = most_in_flight(wallet.chain)
+    return bool(most) and Transfer.objects.filter(wallet=wallet, status__in=IN_FLIGHT).count() >= most
+
+
+def most_in_flight(chain: str) -> int:
+    """How many payments of one wallet may be on their way into a block of a chain; 0 where that does not matter."""
+    return chains.most_in_flight(chain) or tron_chains.most_in_flight(chain)
 
 
 def _signed_since(wallet: Wallet, since: datetime) -> int:

@@ -5,8 +5,8 @@ from datetime import datetime
 from settlement import ledger
 from settlement.models import LpPayment, Payable, Settlement, Transfer, Wallet, Withdrawal
 from settlement.operations import signing
+from settlement.operations.sending import send_signed
 from settlement.operations.signing import Choice, Hindrance, Signer
-from trading.lib import jobs
 from trading.lib.money import USDT
 from users import audit
 
@@ -33,7 +33,7 @@ def start(
     after = {"transfer": transfer.ref, "wallet": wallet.name, "nonce": transfer.nonce}
     after |= {"instead_of": instead_of.ref} if instead_of else {}
     audit.record(f"{owner.word}.paying", actor=None, subject=owner, at=now, change=audit.Change(after=after))
-    jobs.defer("settlement.broadcast", transfer_id=transfer.pk, lock=owner.ref)
+    send_signed(wallet.pk)
     return transfer
 
 

@@ -1,35 +1,24 @@
 """Recording what the chain says about a transfer. The calls to the chain are the tasks'."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from enum import StrEnum
+from datetime import datetime
 from typing import Protocol
 
 from settlement import autosettle
-from settlement.models import LpPayment, Settlement, Transfer, TransferAttempt, Withdrawal
+from settlement.models import Settlement, Transfer, TransferAttempt
 from settlement.operations import gas
 from settlement.operations.lp_paying import finish_lp_payment
 from settlement.operations.pausing import paused
 from settlement.operations.paying import settle
 from settlement.operations.paying_out import finish_on_chain
+from settlement.operations.sending import FOLLOWED, answered, is_due, locked, send_again
 from settlement.operations.signing import Signer
 from settlement.pauses import DEEP_REORG as UNDONE
 from settlement.pauses import NODE_REFUSED as NONCE_TAKEN
-from trading.lib import jobs
-from trading.lib.jobs import Later
 from trading.lib.operations import operation
 from users import audit
 
-LONGEST_ANSWER = 300
-ASK_AGAIN_SECONDS = 1
-SEND_AGAIN_SECONDS = 5
-SEND_AGAIN_AFTER = timedelta(seconds=30)
-LOST_SECONDS = 5
 EXPIRED = "expired_unseen"
-HALT_SECONDS = 15
-SEND_WITHIN = timedelta(seconds=10)  # of the permission; later it is asked for again
-SENDABLE = frozenset({Transfer.Status.SIGNED, Transfer.Status.BROADCAST})
-FOLLOWED = frozenset({Transfer.Status.SIGNED, Transfer.Status.BROADCAST, Transfer.Status.MINED})
 
 
 class SeenReceipt(Protocol):
@@ -56,111 +45,6 @@ class SeenReceipt(Protocol):
         """What it cost, in the smallest unit of the chain's coin."""
 
 
-def _locked(transfer_id: int) -> Transfer:
-    owner = Transfer.objects.get(pk=transfer_id)
-    list(Settlement.objects.select_for_update(of=("self",)).filter(transfers=owner).values("pk"))
-    list(Withdrawal.objects.select_for_update(of=("self",)).filter(transfers=owner).values("pk"))
-    list(LpPayment.objects.select_for_update(of=("self",)).filter(transfers=owner).values("pk"))
-    related = (
-        "settlement__client",
-        "settlement__lp",
-        "settlement__quote_asset",
-        "withdrawal__client",
-        "withdrawal__asset",
-        "lp_payment__lp",
-        "lp_payment__asset",
-        "wallet__account",
-    )
-    return Transfer.objects.select_related(*related).select_for_update(of=("self",)).get(pk=transfer_id)
-
-
-class Permission(StrEnum):
-    """Whether signed bytes may be sent: yes; not while transfers are halted; nothing is to be sent any more."""
-
-    GIVEN = "given"
-    HALTED = "halted"
-    OVER = "over"
-
-
-@operation
-def permit_broadcast(*, transfer_id: int, now: datetime) -> Permission:
-    """
-    Say whether the signed bytes may be sent; if so, write down that they are on their way (`sending_since`).
-
-    Asked under the gate's lock, which a halt takes exclusively: after a halt has committed nothing is permitted, and
-    what was permitted before is known to it by name. The bytes go out afterwards, under no lock, within `SEND_WITHIN`.
-    While transfers are halted it is asked again later; what is over or in review is left alone.
-    """
-    transfer = _locked(transfer_id)
-    if transfer.status not in SENDABLE:
-        return Permission.OVER
-    if autosettle.read().is_halted:
-        _send_later(transfer, HALT_SECONDS)
-        return Permission.HALTED
-    newest = transfer.attempts.latest("number")
-    TransferAttempt.objects.filter(pk=newest.pk).update(sending_since=now)
-    return Permission.GIVEN
-
-
-@operation
-def broadcast_later(*, transfer_id: int, seconds: float = SEND_AGAIN_SECONDS) -> None:
-    """Give a permission back that was not used in time, and ask for another."""
-    transfer = _locked(transfer_id)
-    _answered(transfer.attempts.latest("number"))
-    _send_later(transfer, seconds)
-
-
-def _answered(attempt: TransferAttempt, **changes: object) -> None:
-    """Nothing of it is on its way any more."""
-    TransferAttempt.objects.filter(pk=attempt.pk).update(sending_since=None, **changes)
-
-
-def _send_later(transfer: Transfer, seconds: float) -> None:
-    """Send what is signed later. Where some attempt may be out already, the chain is asked for it before."""
-    is_out = transfer.attempts.exclude(sending_since=None, out_since=None).exists()
-    task = "settlement.track" if is_out else "settlement.broadcast"
-    jobs.defer(task, transfer_id=transfer.pk, lock=transfer.owner_ref, later=Later(seconds=seconds))
-
-
-@operation
-def follow_later(*, transfer: Transfer, is_answered: bool = False) -> None:
-    """
-    No node answered: ask for the receipt again later. Nothing else follows from silence.
-
-    :param is_answered: what was sent was answered, so nothing is on its way any more.
-    """
-    if is_answered:
-        _answered(transfer.attempts.latest("number"))
-    later = Later(seconds=LOST_SECONDS)
-    jobs.defer("settlement.track", transfer_id=transfer.pk, lock=transfer.owner_ref, later=later)
-
-
-@operation
-def record_broadcast(*, transfer_id: int, is_taken: bool, answer: str, now: datetime) -> Transfer:
-    """
-    The node took the bytes (or had them), or its answer is not known.
-
-    :param answer: the outcome, and the node's words where it had any.
-
-    Taken: the chain is asked for a receipt next. Unknown: the *same bytes* are sent again later;
-    nothing new is ever signed because an answer was lost.
-    """
-    transfer = _locked(transfer_id)
-    attempt = transfer.attempts.latest("number")
-    if not is_taken:
-        TransferAttempt.objects.filter(pk=attempt.pk).update(answer=answer[:LONGEST_ANSWER])  # perhaps on its way still
-        _send_later(transfer, SEND_AGAIN_SECONDS)
-        return transfer
-    if attempt.status == TransferAttempt.Status.SIGNED:
-        attempt.move(TransferAttempt.Status.BROADCAST, at=now)
-    _answered(attempt, out_since=attempt.out_since or now, broadcast_at=now, answer=answer[:LONGEST_ANSWER])
-    if transfer.status == Transfer.Status.SIGNED:
-        transfer.move(Transfer.Status.BROADCAST, at=now, reason="sent")
-        audit.record("transfer.broadcast", actor=None, subject=transfer, at=now)
-    _ask_again(transfer)
-    return transfer
-
-
 @operation
 def record_mismatch(*, transfer_id: int, reason: str, now: datetime) -> Transfer:
     """
@@ -168,8 +52,8 @@ def record_mismatch(*, transfer_id: int, reason: str, now: datetime) -> Transfer
 
     Once: a transfer that is over or already looked at is left as it is.
     """
-    transfer = _locked(transfer_id)
-    _answered(transfer.attempts.latest("number"))
+    transfer = locked(transfer_id)
+    answered(transfer.attempts.latest("number"))
     if transfer.status in FOLLOWED:
         _review(transfer, reason, now=now)
     return transfer
@@ -182,8 +66,8 @@ def record_taken_nonce(*, transfer_id: int, now: datetime) -> Transfer:
 
     Somebody else has the wallet's key, or the books know less than the chain: neither mends itself.
     """
-    transfer = _locked(transfer_id)
-    _answered(transfer.attempts.latest("number"))
+    transfer = locked(transfer_id)
+    answered(transfer.attempts.latest("number"))
     if transfer.status in FOLLOWED:
         paused(transfer.wallet_id, NONCE_TAKEN, now=now)
         _review(transfer, NONCE_TAKEN, now=now)
@@ -197,8 +81,8 @@ def record_expired(*, transfer_id: int, now: datetime) -> Transfer:
 
     Nothing on chain would keep a mistake in that proof from paying twice, so nothing is signed again by itself.
     """
-    transfer = _locked(transfer_id)
-    _answered(transfer.attempts.latest("number"))
+    transfer = locked(transfer_id)
+    answered(transfer.attempts.latest("number"))
     if transfer.status in FOLLOWED:
         _review(transfer, EXPIRED, now=now)
     return transfer
@@ -212,10 +96,9 @@ def replace_attempt(*, transfer_id: int, number: int, signer: Signer, now: datet
     Whichever of its attempts is mined, the others cannot be any more. Left as it is when the transfers are halted,
     the chain has it by now, or somebody else replaced attempt `number`.
     """
-    transfer = _locked(transfer_id)
+    transfer = locked(transfer_id)
     last = transfer.attempts.latest("number")
     if transfer.status != Transfer.Status.BROADCAST or last.number != number or autosettle.read().is_halted:
-        _ask_again(transfer)
         return transfer
     signed = signer(transfer.wallet, transfer)
     new = TransferAttempt(transfer=transfer, number=number + 1, raw=signed.raw, tx_hash=signed.tx_hash, created_at=now)
@@ -224,7 +107,7 @@ def replace_attempt(*, transfer_id: int, number: int, signer: Signer, now: datet
         last.move(TransferAttempt.Status.SUPERSEDED, at=now)
     change = audit.Change(before={"tx_hash": last.tx_hash}, after={"tx_hash": new.tx_hash}, reason="stuck")
     audit.record("transfer.replaced", actor=None, subject=transfer, at=now, change=change)
-    jobs.defer("settlement.broadcast", transfer_id=transfer.pk, lock=transfer.owner_ref)
+    send_again(transfer)
     return transfer
 
 
@@ -235,7 +118,7 @@ def record_receipt(*, transfer_id: int, receipt: SeenReceipt | None, now: dateti
 
     Unseen for too long after it was sent: the same bytes go out again.
     """
-    transfer = _locked(transfer_id)
+    transfer = locked(transfer_id)
     if transfer.status not in FOLLOWED:
         return transfer
     if receipt is None:
@@ -247,7 +130,6 @@ def record_receipt(*, transfer_id: int, receipt: SeenReceipt | None, now: dateti
         _mined_by(transfer, receipt.tx_hash, now=now)
     if not receipt.is_final:
         Transfer.objects.filter(pk=transfer.pk).update(**seen)
-        _ask_again(transfer)
         return transfer
     _mined_by(transfer, receipt.tx_hash, now=now)
     final_at = transfer.final_at
@@ -268,7 +150,7 @@ def record_undone(*, transfer_id: int, now: datetime) -> Transfer:
     The books keep it as paid, and what it paid is not delivered a second time when it is final again. Once: what is
     not final any more is left as it is.
     """
-    transfer = _locked(transfer_id)
+    transfer = locked(transfer_id)
     if transfer.status != Transfer.Status.FINAL:
         return transfer
     transfer.move(Transfer.Status.BROADCAST, at=now, reason=UNDONE, confirmations=0, block_number=None)
@@ -281,7 +163,7 @@ def record_undone(*, transfer_id: int, now: datetime) -> Transfer:
         settlement.move(Settlement.Status.NEEDS_REVIEW, at=now, reason=UNDONE, detail=transfer.ref)
         change = audit.Change(after={"transfer": transfer.ref}, reason=UNDONE)
         audit.record("settlement.needs_review", actor=None, subject=settlement, at=now, change=change)
-    jobs.defer("settlement.broadcast", transfer_id=transfer.pk, lock=transfer.owner_ref)
+    send_again(transfer)
     return transfer
 
 
@@ -337,16 +219,8 @@ def _unseen(transfer: Transfer, *, now: datetime) -> None:
     if transfer.status == Transfer.Status.MINED:
         transfer.move(Transfer.Status.BROADCAST, at=now, reason="reorg", confirmations=0, block_number=None)
         _not_mined(transfer, now=now)
-    attempt = transfer.attempts.latest("number")
-    if attempt.broadcast_at is None or now - attempt.broadcast_at > SEND_AGAIN_AFTER:
-        jobs.defer("settlement.broadcast", transfer_id=transfer.pk, lock=transfer.owner_ref)
-    else:
-        _ask_again(transfer)
-
-
-def _ask_again(transfer: Transfer) -> None:
-    later = Later(seconds=ASK_AGAIN_SECONDS)
-    jobs.defer("settlement.track", transfer_id=transfer.pk, lock=transfer.owner_ref, later=later)
+    if is_due(transfer.attempts.latest("number"), now=now):
+        send_again(transfer)
 
 
 def _review(transfer: Transfer, reason: str, *, now: datetime) -> None:

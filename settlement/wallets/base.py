@@ -204,6 +204,10 @@ class WalletPort(ABC):
     def broadcast(self, raw: bytes) -> Answer:
         """Send signed bytes. Sending the same ones again is harmless. A lost answer is `UNKNOWN`, never an error."""
 
+    def send(self, raws: Sequence[bytes]) -> list[Answer]:
+        """Send the signed bytes of several payments, in this order; what became of each, as `broadcast` says it."""
+        return [self.broadcast(raw) for raw in raws]
+
     @abstractmethod
     def receipt(self, tx_hash: str) -> Receipt | None:
         """
@@ -211,6 +215,15 @@ class WalletPort(ABC):
 
         :raises Unreachable: no node to ask.
         """
+
+    def receipts(self, tx_hashes: Sequence[str]) -> dict[str, Receipt]:
+        """
+        Where the chain has these transactions; those that it does not know are left out.
+
+        :raises Unreachable: no node to ask.
+        """
+        found = {tx_hash: self.receipt(tx_hash) for tx_hash in tx_hashes}
+        return {tx_hash: receipt for tx_hash, receipt in found.items() if receipt is not None}
 
     @abstractmethod
     def dearer(self, raw: bytes) -> Terms | None:

@@ -20,11 +20,11 @@ CONCURRENCY = 4
 
 def hurry() -> None:
     """Send again, replace and look again after seconds."""
-    from settlement import rounds, tasks
-    from settlement.operations import tracking
+    from settlement import rounds, tracking
+    from settlement.operations import sending
 
-    tracking.SEND_AGAIN_AFTER = timedelta(seconds=2)
-    tasks.STUCK_AFTER = timedelta(seconds=6)
+    sending.SEND_AGAIN_AFTER = timedelta(seconds=2)
+    tracking.STUCK_AFTER = timedelta(seconds=6)
     rounds.FOLLOWED_EVERY = timedelta(seconds=1)
 
 

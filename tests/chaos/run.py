@@ -25,7 +25,13 @@ from trading.lib import clock, jobs
 from trading.lib.errors import Conflict
 from trading.sandbox.chain import ChainError
 
-ROUNDS = ("settlement.resume_blocked", "settlement.pay_out_waiting", "settlement.follow_final", "settlement.fill_gaps")
+ROUNDS = (
+    "settlement.resume_blocked",
+    "settlement.pay_out_waiting",
+    "settlement.follow_final",
+    "settlement.fill_gaps",
+    "settlement.wake_wallets",
+)
 ROUND_SECONDS, TICK_SECONDS = 2.0, 0.1
 FAULT_PATIENCE = 20.0  # the next fault comes then, whatever the payments have done meanwhile
 # What pauses a wallet after a reorganisation beyond the depth, whichever job sees it first; nothing else may here.

@@ -273,7 +273,7 @@ def pay_some() -> None:
         tasks.pay(settlement_id=settlement.pk)
     for transfer in Transfer.objects.filter(status="signed").order_by("?")[:3]:
         tasks.broadcast(transfer_id=transfer.pk)
-        tasks.track(transfer_id=transfer.pk)
+        tasks.track(wallet_id=transfer.wallet_id)
 
 
 def test_sixteen_connections_of_mixed_work_never_deadlock(market: Market) -> None:

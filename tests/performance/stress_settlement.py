@@ -43,7 +43,7 @@ REQUESTS_A_TRADE = 3  # ask, quote, accept
 WHOLE_RUN_SECONDS = 120
 SENDERS = 12
 LOG = Path(settings.BASE_DIR) / ".local" / "log" / "stress.log"
-PAYING_JOBS = ["settlement.pay", "settlement.broadcast", "settlement.track"]
+PAYING_JOBS = ["settlement.pay", "settlement.send", "settlement.broadcast", "settlement.track"]
 LIMITS = {"API_RATE_CALLER": "100000", "API_RATE_ADDRESS": "100000"}  # one client makes all the noise
 
 

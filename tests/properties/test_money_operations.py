@@ -21,7 +21,7 @@ from hypothesis.stateful import run_state_machine_as_test as run
 
 from settlement import autosettle, operations, reconciliation, tasks
 from settlement.ledger import InsufficientBalance
-from settlement.models import Balance, Deposit, PayoutAddress, Settlement, Withdrawal
+from settlement.models import Balance, Deposit, PayoutAddress, Settlement, Transfer, Withdrawal
 from settlement.operations import Receipt, Terms, Wish
 from settlement.operations.reversing import ReversalNotCovered
 from settlement.own_acts.credit import CreditInUse
@@ -346,7 +346,7 @@ class Desk(ByPeople):
     def _finalise(self, transfer_id: int) -> None:
         tasks.broadcast(transfer_id)
         type(self).ahead += STEP
-        tasks.track(transfer_id)
+        tasks.track(Transfer.objects.get(pk=transfer_id).wallet_id)
 
     def _refused_when(self, is_refused: bool, act: Callable[[], object], error: type[Exception]) -> None:  # noqa: FBT001 - a predicate
         if is_refused:

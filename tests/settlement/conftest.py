@@ -45,7 +45,7 @@ def wallet(monkeypatch: pytest.MonkeyPatch) -> type[FakeWallet]:
 def run_money(time: MovingClock) -> Callable[..., None]:
     """Run the money jobs by the real worker, a second of the desk's clock each round, until none is left."""
 
-    def run(*, rounds: int = 12) -> None:
+    def run(*, rounds: int = 30) -> None:
         for _ in range(rounds):
             jobs.hurry()
             jobs.run_all(queues=["money"])

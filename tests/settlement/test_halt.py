@@ -9,7 +9,7 @@ import pytest
 
 from settlement import operations, tasks, wallets
 from settlement.models import Transfer, TransferAttempt
-from settlement.operations.tracking import SEND_WITHIN
+from settlement.operations.sending import SEND_WITHIN
 from settlement.wallets.base import Answer
 from tests import factories, jobs
 from tests.concurrency.threads import in_thread

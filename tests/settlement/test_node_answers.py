@@ -108,9 +108,12 @@ def jobs_of_one_second(transfer: Transfer) -> None:
     """Do what waits for the transfer now, as the worker would, each job once."""
     waiting = set(jobs.names(queue_name="money"))
     jobs.clear()
-    for task in (tasks.broadcast, tasks.track):
-        if task.name in waiting:
-            task(transfer_id=transfer.pk)
+    if tasks.send.name in waiting:
+        tasks.send(wallet_id=transfer.wallet_id)
+    if tasks.broadcast.name in waiting:
+        tasks.broadcast(transfer_id=transfer.pk)
+    if tasks.track.name in waiting:
+        tasks.track(wallet_id=transfer.wallet_id)
 
 
 # --- what is not as it was meant -------------------------------------------------------------
@@ -168,7 +171,7 @@ def test_another_payment_on_chain_is_reviewed_once(
     run_money()
 
     time.advance(5)
-    tasks.track(transfer_id=signed.pk)  # and again: no harm
+    tasks.track(wallet_id=signed.wallet_id)  # and again: no harm
 
     assert_reviewed(signed, "chain_shows_another_payment")
 
@@ -178,12 +181,12 @@ def test_reorganised_payment_is_followed_again(
 ) -> None:
     tasks.broadcast(transfer_id=signed.pk)
     time.advance(1.5)
-    tasks.track(transfer_id=signed.pk)
+    tasks.track(wallet_id=signed.wallet_id)
     signed.refresh_from_db()
     assert signed.status == "mined"
 
     wallet.changes_receipt = lambda _receipt: None
-    tasks.track(transfer_id=signed.pk)
+    tasks.track(wallet_id=signed.wallet_id)
     signed.refresh_from_db()
     assert (signed.status, signed.reason, signed.block_number) == ("broadcast", "reorg", None)
 

@@ -159,7 +159,7 @@ def test_every_job_run_twice_pays_once(market: Market, time: MovingClock, wallet
     twice(tasks.broadcast, transfer_id=transfer.pk)
     for _ in range(4):
         time.advance(1)
-        twice(tasks.track, transfer_id=transfer.pk)
+        twice(tasks.track, wallet_id=transfer.wallet_id)
     twice(tasks.broadcast, transfer_id=transfer.pk)
     twice(tasks.pay, settlement_id=settlement.pk)
 

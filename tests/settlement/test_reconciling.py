@@ -70,12 +70,12 @@ def test_payments_on_their_way_are_no_difference(market: Market, time: MovingClo
                 assert compare() == []
             time.advance(1)
             assert compare() == []
-            tasks.track(transfer_id=transfer.pk)
+            tasks.track(wallet_id=transfer.wallet_id)
             assert compare() == []
         assert hot(market).next_nonce == number + 1
     time.advance(5)
     for transfer in Transfer.objects.exclude(status="final"):
-        tasks.track(transfer_id=transfer.pk)
+        tasks.track(wallet_id=transfer.wallet_id)
     assert set(Transfer.objects.values_list("status", flat=True)) == {"final"}
     assert compare(2) == []
     assert Outflow.objects.count() == 4
@@ -151,7 +151,7 @@ def test_payment_that_the_chain_does_not_have_is_a_difference(market: Market, ti
     transfer = Transfer.objects.get()
     tasks.broadcast(transfer_id=transfer.pk)
     time.advance(5)
-    tasks.track(transfer_id=transfer.pk)
+    tasks.track(wallet_id=transfer.wallet_id)
     assert Transfer.objects.get().status == "final"
     table = "settlement_simulatedtransaction"
     plant(owner, table, f"delete from {table} where sender = %s", market.wallet.address)  # noqa: S608 - a name of ours

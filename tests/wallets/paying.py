@@ -25,7 +25,7 @@ def sent(settlement: Settlement) -> Transfer:
 def follow(transfer: Transfer) -> tuple[str, str]:
     """Ask the chain once."""
     jobs.clear()
-    tasks.track(transfer_id=transfer.pk)
+    tasks.track(wallet_id=transfer.wallet_id)
     transfer.refresh_from_db()
     return transfer.status, transfer.reason
 

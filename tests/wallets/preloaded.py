@@ -74,9 +74,9 @@ def arm(point: str) -> None:
     elif point == "signed":
         kill_after(port, "sign")
     elif point == "committed":
-        kill_before(port, "broadcast")
+        kill_before(port, "send")
     elif point == "sent":
-        kill_after(port, "broadcast")
+        kill_after(port, "send")
     elif point == "marked":
         kill_after(operations, "record_broadcast")
     elif point == "posted":
@@ -93,20 +93,22 @@ def plant_mistake() -> None:
     from settlement.wallets.evm import EvmWallet
     from trading.lib import clock
 
-    def broadcast(transfer_id: int) -> None:
-        transfer = Transfer.objects.select_related("wallet").get(pk=transfer_id)
-        if transfer.status != Transfer.Status.SIGNED:
-            return
+    def send(wallet_id: int) -> None:
+        waiting = Transfer.objects.filter(wallet=wallet_id, status=Transfer.Status.SIGNED)
+        for transfer in waiting.select_related("wallet").order_by("nonce"):
+            pay_anew(transfer)
+
+    def pay_anew(transfer: Transfer) -> None:
         port = EvmWallet(transfer.wallet)
         to_address, minor = transfer.to_address, int(transfer.amount_minor)
         nonce = port.nodes.first().eth.get_transaction_count(port.address, "pending")
         signed = port.sign(
             Payment(to_address, minor, nonce), port.look(to_address=to_address, amount_minor=minor).terms
         )
-        port.broadcast(signed.raw)
-        operations.record_broadcast(transfer_id=transfer_id, is_taken=True, answer="sent", now=clock.now())
+        port.send([signed.raw])
+        operations.record_broadcast(answers={transfer.pk: "sent"}, now=clock.now())
 
-    tasks.broadcast.func = broadcast
+    tasks.send.func = send
 
 
 def work(point: str, kind: str) -> None:

@@ -17,15 +17,16 @@ class Server(ThreadingHTTPServer):
 
 class Proxy:
     """
-    Passes calls on to a node.
+    Passes calls on to a node, one at a time or several in one request.
 
     `answers` are given instead of the node's, by method. The next `loses[method]` answers are lost: the node got the
-    call, the caller hears nothing.
+    call, the caller hears nothing. `requests` counts what came, whatever was in it.
     """
 
     def __init__(self, node: str) -> None:
         self.answers: dict[str, Any] = {}
         self.loses: dict[str, int] = {}
+        self.requests, self.takes_batches = 0, True
         proxy, client = self, httpx.Client(timeout=10)
         self._client = client
 
@@ -42,13 +43,19 @@ class Proxy:
                 except httpx.HTTPError:  # the node is not there, and so nothing is answered
                     self.close_connection = True
                     return
-                method = json.loads(body)["method"]
-                if proxy.loses.get(method, 0) > 0:
-                    proxy.loses[method] -= 1
+                asked = json.loads(body)
+                proxy.requests += 1
+                if isinstance(asked, list) and not proxy.takes_batches:
+                    told = json.dumps(
+                        {"jsonrpc": "2.0", "id": None, "error": {"code": -32600, "message": "no"}}
+                    ).encode()
+                methods = [one["method"] for one in asked] if isinstance(asked, list) else [asked["method"]]
+                if lost := [method for method in methods if proxy.loses.get(method, 0) > 0]:
+                    proxy.loses[lost[0]] -= 1
                     self.close_connection = True
                     return
-                if method in proxy.answers:
-                    told = json.dumps({"jsonrpc": "2.0", "id": 1, "result": proxy.answers[method]}).encode()
+                if proxy.answers.keys() & set(methods):
+                    told = proxy.instead(asked, json.loads(told))
                 self.send_response(200)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(told)))
@@ -58,6 +65,17 @@ class Proxy:
         self._server = Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    def instead(self, asked: Any, told: Any) -> bytes:
+        """The node's answer, or its several ones, with what is told instead in its place."""
+        pairs = zip(asked, told, strict=True) if isinstance(asked, list) else [(asked, told)]
+        found = [self._answer(one, answer) for one, answer in pairs]
+        return json.dumps(found if isinstance(asked, list) else found[0]).encode()
+
+    def _answer(self, asked: Any, told: Any) -> Any:
+        if asked["method"] not in self.answers:
+            return told
+        return {"jsonrpc": "2.0", "id": asked["id"], "result": self.answers[asked["method"]]}
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -48,7 +48,7 @@ def pay(market: Market) -> Settlement:
 
 def follow() -> None:
     for transfer in Transfer.objects.exclude(status="final").order_by("pk"):
-        tasks.track(transfer_id=transfer.pk)
+        tasks.track(wallet_id=transfer.wallet_id)
     jobs.clear()
 
 

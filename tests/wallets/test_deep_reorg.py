@@ -52,7 +52,7 @@ def test_payment_undone_after_it_was_settled_is_sent_again_and_settled_once(
     hot.refresh_from_db()
     assert (reason(settlement), hot.paused_at is not None) == (("needs_review", "deep_reorg"), True)
     assert (events("transfer.undone"), events("wallet.paused"), events("settlement.needs_review")) == (1, 1, 1)
-    assert jobs.names(queue_name="money") == ["settlement.broadcast"]
+    assert jobs.names(task_name="settlement.broadcast") == ["settlement.broadcast"]
     with refused("ST11"):
         settlement.move("settled", at=clock.now())
     assert_books_are_right()

@@ -155,6 +155,57 @@ def _payment(to_address: str) -> Payment:
     return Payment(to_address, MINOR, 0)
 
 
+def test_what_a_payment_depends_on_is_asked_in_two_requests(wallet: Wallet, node: Node, settings: Settings) -> None:
+    with Proxy(node.url) as proxy:
+        with_nodes(settings, proxy.url)
+
+        assert seen(wallet) == ""
+
+        assert proxy.requests == 2  # whether the node is to be believed, and all the rest
+
+
+def test_receipts_of_many_are_asked_in_three_requests(wallet: Wallet, node: Node, settings: Settings) -> None:
+    with Proxy(node.url) as proxy:
+        with_nodes(settings, proxy.url)
+        to_address = somebody()
+        terms = port_of(wallet).look(to_address=to_address, amount_minor=MINOR).terms
+        signed = [port_of(wallet).sign(Payment(to_address, MINOR, nonce), terms) for nonce in range(3)]
+        assert [answer.outcome for answer in port_of(wallet).send([each.raw for each in signed])] == ["accepted"] * 3
+        node.mine(3)
+        hashes = [each.tx_hash for each in signed] + [f"0x{number:064x}" for number in range(1, 20)]
+        proxy.requests = 0
+
+        found = port_of(wallet).receipts(hashes)
+
+        assert proxy.requests == 3
+        assert [(found[each.tx_hash].pays, found[each.tx_hash].is_final) for each in signed] == [
+            (Payment(to_address, MINOR, nonce), True) for nonce in range(3)
+        ]
+        assert found.keys() == {each.tx_hash for each in signed}
+
+
+def test_each_of_several_sent_has_its_own_answer(wallet: Wallet, node: Node) -> None:
+    port, to_address = port_of(wallet), somebody()
+    terms = port.look(to_address=to_address, amount_minor=MINOR).terms
+    first, second = (port.sign(Payment(to_address, MINOR, nonce), terms) for nonce in range(2))
+    port.broadcast(first.raw)
+
+    answers = port.send([first.raw, second.raw, port.sign(Payment(to_address, MINOR, 1), {**terms, "tip": 1}).raw])
+
+    assert [answer.outcome for answer in answers] == ["known", "accepted", "unknown"]
+    node.mine(3)
+    assert node.paid(wallet.address, to_address) == [MINOR, MINOR]
+
+
+def test_node_that_takes_one_question_at_a_time_is_not_believed(wallet: Wallet, node: Node, settings: Settings) -> None:
+    with Proxy(node.url) as proxy:
+        with_nodes(settings, proxy.url)
+        proxy.takes_batches = False
+
+        with pytest.raises(Unreachable, match="2 questions were not answered one by one"):
+            seen(wallet)
+
+
 # --- keys ------------------------------------------------------------------------------------
 
 

@@ -88,7 +88,7 @@ def pay_all(node: Node, settlements: list[Settlement]) -> list[str]:
         tasks.broadcast(transfer_id=transfer.pk)
     node.mine(5)
     for transfer in Transfer.objects.order_by("pk"):
-        tasks.track(transfer_id=transfer.pk)
+        tasks.track(wallet_id=transfer.wallet_id)
     assert set(Settlement.objects.values_list("status", flat=True)) == {"settled"}
     return [transfer.attempts.get().tx_hash for transfer in Transfer.objects.order_by("pk")]
 
@@ -138,7 +138,7 @@ def test_restored_backup_pays_nothing_again(
         assert transfer.nonce == PAYMENTS
         tasks.broadcast(transfer_id=transfer.pk)
         node.mine(5)
-        tasks.track(transfer_id=transfer.pk)
+        tasks.track(wallet_id=transfer.wallet_id)
         assert paid(node, hot, market) == PAYMENTS + 1
         assert_books_are_right()
         assert compare() == set()

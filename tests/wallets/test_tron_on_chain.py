@@ -93,7 +93,7 @@ def test_dropped_and_reorganised_payment_is_sent_again_as_it_was(
     network.lose(transfer.attempts.get().tx_hash)
     time.advance(31)
     follow(transfer)
-    assert jobs.names(queue_name="money") == ["settlement.broadcast"]
+    assert jobs.names(task_name="settlement.broadcast") == ["settlement.broadcast"]
     again(transfer)
     network.mine()
     assert follow(transfer)[0] == "mined"

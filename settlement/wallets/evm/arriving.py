@@ -37,7 +37,7 @@ def horizon(nodes: Nodes, chain: EvmChain) -> Horizon:
     with asking():
         believed = nodes.believed()
         for node in believed:
-            if fault := Token(node, chain).fault():
+            if fault := Token.on(node, chain, chain.token).fault:
                 raise Unreachable(f"{chain.name}: {fault}")
         return Horizon(
             head=max(node.eth.block_number for node in believed),

@@ -36,14 +36,14 @@ def facts_about(wallet: Wallet) -> Iterator[Fact]:
 def _on_chain(wallet: Wallet, port: EvmWallet) -> Iterator[Fact]:
     with asking():
         node = port.nodes.first()
-        token = Token(node, port.chain)
-        fault = token.fault()
+        token = Token.on(node, port.chain, wallet.address)
+        fault = token.fault
         yield Fact(
             "token", f"{port.chain.token}, {port.chain.decimals} decimals, code as pinned" if not fault else "", fault
         )
-        obstacle = token.obstacle(wallet.address)
+        obstacle = token.obstacle
         yield Fact("switches", "not paused, not blacklisted, no fee" if not obstacle else "", obstacle)
-        held, booked = token.balance(wallet.address), int(wallet.account.balance.posted)
+        held, booked = token.balance, int(wallet.account.balance.posted)
         words = f"{Money.from_minor(held, USDT)} on chain, {Money.from_minor(booked, USDT)} in the books"
         yield Fact("balance", words, "" if held == booked else "they differ")
         used = port.nonce()

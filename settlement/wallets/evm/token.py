@@ -5,17 +5,17 @@ Tether's `transfer` returns nothing (https://etherscan.io/address/0xdac17f958d2e
 neither its return value nor a receipt's status proves a payment: only the `Transfer` log does.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from eth_typing import ChecksumAddress, HexStr
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from web3 import Web3
-from web3.exceptions import ContractLogicError
-from web3.types import LogReceipt, TxParams
 
 from settlement.chains import EvmChain
 from settlement.wallets.base import Payment
+from settlement.wallets.evm.nodes import LATEST, Question, Told, ask
 
 WORD = 32
 ADDRESS = 20
@@ -54,58 +54,81 @@ def read_transfer_call(data: bytes) -> tuple[str, int]:
     return str(to_checksum_address(to_address)), amount_minor
 
 
-def transferred(logs: Iterable[LogReceipt], chain: EvmChain, sender: str, nonce: int) -> Payment | None:
-    """What a transaction moved by its logs: exactly one `Transfer` of the token, out of the wallet; else nothing."""
+def transferred(logs: Iterable[Mapping[str, Any]], chain: EvmChain, sender: str, nonce: int) -> Payment | None:
+    """What a transaction moved by its logs, as a node writes them: one `Transfer`, out of the wallet; else nothing."""
+    told = [(log["address"], [_bytes(topic) for topic in log["topics"]], _bytes(log["data"])) for log in logs]
     moves = [
-        log
-        for log in logs
-        if log["address"] == chain.token and log["topics"] and bytes(log["topics"][0]) == TRANSFER_LOG
+        (topics, data)
+        for address, topics, data in told
+        if str(address).lower() == chain.token.lower() and topics and topics[0] == TRANSFER_LOG
     ]
     if len(moves) != 1:
         return None
-    topics, data = [bytes(topic) for topic in moves[0]["topics"]], bytes(moves[0]["data"])
+    topics, data = moves[0]
     if len(topics) != len(("log", "from", "to")) or topics[1] != word(sender) or len(data) != WORD:
         return None
     to_address = str(to_checksum_address("0x" + topics[2][-ADDRESS:].hex()))
     return Payment(to_address, int.from_bytes(data, "big"), nonce)
 
 
+def _bytes(written: str) -> bytes:
+    return bytes.fromhex(written.removeprefix("0x"))
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
-    """The contract on one node."""
+    """
+    The contract on one node, as its newest block has it.
 
-    def __init__(self, node: Web3, chain: EvmChain) -> None:
-        self.node, self.chain = node, chain
+    `fault` says why it is not the pinned one, `obstacle` which of Tether's switches is in the way of the sender, "" for
+    nothing; a token without such a switch has it off. `balance` is what the sender has, in minor units.
+    """
 
-    def fault(self) -> str:
-        """Why it is not the token that was pinned; "" when it is."""
-        code = bytes(self.node.eth.get_code(_checked(self.chain.token)))
-        if "0x" + bytes(keccak(code)).hex() != self.chain.code_hash:
-            return "token_code_differs"
-        return "" if self._number("decimals()") == self.chain.decimals else "token_decimals_differ"
+    fault: str
+    obstacle: str
+    balance: int
 
-    def obstacle(self, sender: str, to_address: str = "") -> str:
-        """Which of Tether's switches is in the way; "" when none is. A token without such a switch has it off."""
-        if self._number("paused()"):
-            return "token_paused"
-        if self._number("isBlackListed(address)", sender):
-            return "wallet_blacklisted"
-        if to_address and self._number("isBlackListed(address)", to_address):
-            return "address_blacklisted"
-        return "token_takes_fee" if self._number("basisPointsRate()") and self._number("maximumFee()") else ""
+    @classmethod
+    def on(cls, node: Web3, chain: EvmChain, sender: str, to_address: str = "") -> "Token":
+        """As a node has it: one request."""
+        return cls.read(chain, ask(node, cls.questions(chain, sender, to_address)))
 
-    def balance(self, address: str) -> int:
-        """Minor units."""
-        return self._number("balanceOf(address)", address) or 0
+    @staticmethod
+    def questions(chain: EvmChain, sender: str, to_address: str) -> list[Question]:
+        """What has to be asked; `read` takes the answers."""
+        getters = [
+            ("decimals()", ""),
+            ("paused()", ""),
+            ("isBlackListed(address)", sender),
+            ("isBlackListed(address)", to_address or sender),
+            ("basisPointsRate()", ""),
+            ("maximumFee()", ""),
+            ("balanceOf(address)", sender),
+        ]
+        return [("eth_getCode", [chain.token, LATEST]), *(_getter(chain, *getter) for getter in getters)]
 
-    def _number(self, signature: str, address: str = "") -> int:
-        """The number a getter gives; 0 when the token has no such getter."""
-        data = selector(signature) + (word(address) if address else b"")
-        call: TxParams = {"to": _checked(self.chain.token), "data": HexStr("0x" + data.hex())}
-        try:
-            return int.from_bytes(self.node.eth.call(call), "big")
-        except ContractLogicError:
-            return 0
+    @classmethod
+    def read(cls, chain: EvmChain, told: Sequence[Told]) -> "Token":
+        """From the answers to `questions`, in their order."""
+        code, getters = _bytes(told[0].value()), [_number(each) for each in told[1:]]
+        decimals, paused, from_blacklisted, to_blacklisted, rate, most, balance = getters
+        fault = "" if decimals == chain.decimals else "token_decimals_differ"
+        if "0x" + bytes(keccak(code)).hex() != chain.code_hash:
+            fault = "token_code_differs"
+        in_the_way = {
+            "token_paused": paused,
+            "wallet_blacklisted": from_blacklisted,
+            "address_blacklisted": to_blacklisted,
+            "token_takes_fee": rate and most,
+        }
+        return cls(fault, next((name for name, is_on in in_the_way.items() if is_on), ""), balance)
 
 
-def _checked(address: str) -> ChecksumAddress:
-    return to_checksum_address(address)
+def _getter(chain: EvmChain, signature: str, address: str) -> Question:
+    data = selector(signature) + (word(address) if address else b"")
+    return ("eth_call", [{"to": chain.token, "data": "0x" + data.hex()}, LATEST])
+
+
+def _number(told: Told) -> int:
+    """The number a getter gave; 0 when the token has no such getter."""
+    return 0 if told.is_reverted else int.from_bytes(_bytes(told.value()), "big")

@@ -5,6 +5,7 @@ A node's error text decides nothing: what became of bytes is read from receipts 
 that is final.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from eth_account import Account
@@ -15,8 +16,7 @@ from eth_utils.crypto import keccak
 from hexbytes import HexBytes
 from requests.exceptions import RequestException
 from web3 import Web3
-from web3.exceptions import ContractLogicError, TransactionNotFound, Web3Exception
-from web3.types import TxParams, TxReceipt
+from web3.exceptions import TransactionNotFound, Web3Exception
 
 from settlement import chains
 from settlement.models import Wallet
@@ -37,8 +37,9 @@ from settlement.wallets.base import (
     WalletPort,
 )
 from settlement.wallets.evm import arriving, reading
-from settlement.wallets.evm.nodes import Nodes, asking, words_of
-from settlement.wallets.evm.token import Token, read_transfer_call, transfer_call, transferred
+from settlement.wallets.evm.nodes import LATEST, Nodes, Question, Told, ask, asking, words_of
+from settlement.wallets.evm.receipts import receipts, see
+from settlement.wallets.evm.token import Token, read_transfer_call, transfer_call
 from settlement.wallets.keys import KeyFiles
 
 EIP1559 = 2
@@ -49,9 +50,9 @@ DEARER = (9, 8)  # nodes take a replacement from a tenth on (geth's txpool.price
 ROOM = 2  # a first payment offers half the largest tip at most: a replacement has to offer more
 BLOCKS_LOOKED_AT = 5
 MEDIAN = 50.0
+FEE_HISTORY: Question = ("eth_feeHistory", [hex(BLOCKS_LOOKED_AT), LATEST, [MEDIAN]])
 NO_KEY, NO_GAS, FEES_TOO_HIGH = "no_key", "no_gas", "fees_too_high"
 BALANCE_LOW, WOULD_FAIL = "chain_balance_low", "transfer_would_fail"
-REVERTED, OUT_OF_GAS, WRONG_LOG = "reverted", "out_of_gas", "wrong_log"
 
 
 class EvmWallet(WalletPort):
@@ -75,39 +76,45 @@ class EvmWallet(WalletPort):
         if key.address != self.address:
             return Look(NO_KEY)
         with asking():
-            node = self.nodes.first()
-            token = Token(node, self.chain)
-            obstacle = token.fault() or token.obstacle(self.address, to_address)
-            if obstacle:
-                return Look(obstacle)
-            if token.balance(self.address) < amount_minor + reserved_minor:
+            of_token = Token.questions(self.chain, self.address, to_address)
+            told = ask(self.nodes.first(), [*of_token, *self._of_terms(to_address, amount_minor)])
+            token = Token.read(self.chain, told[: len(of_token)])
+            if token.fault or token.obstacle:
+                return Look(token.fault or token.obstacle)
+            if token.balance < amount_minor + reserved_minor:
                 return Look(BALANCE_LOW)
-            return self._on_terms(node, to_address, amount_minor)
+            return self._on_terms(told[len(of_token) :])
 
-    def _on_terms(self, node: Web3, to_address: str, amount_minor: int) -> Look:
-        max_fee, tip = self._fees(node, most_tip=max(self.chain.max_tip // ROOM, 1))
+    def _of_terms(self, to_address: str, amount_minor: int) -> list[Question]:
+        """What a payment costs, what there is to pay for it, and where it is known what it pays, its gas."""
+        questions: list[Question] = [FEE_HISTORY, ("eth_getBalance", [self.address, LATEST])]
+        if to_address:
+            data = "0x" + transfer_call(to_address, amount_minor).hex()
+            call = {"from": self.address, "to": self.chain.token, "data": data}
+            questions.append(("eth_estimateGas", [call]))
+        return questions
+
+    def _on_terms(self, told: Sequence[Told]) -> Look:
+        history, coins, *estimated = told
+        max_fee, tip = self._fees(history, most_tip=max(self.chain.max_tip // ROOM, 1))
         if max_fee > self.chain.max_fee:
             return Look(FEES_TOO_HIGH)
-        gas = USUAL_GAS
-        if to_address:
-            call: TxParams = {**self._call(to_address, amount_minor), "from": self.address}
-            try:
-                gas = node.eth.estimate_gas(call) * SPARE[0] // SPARE[1]
-            except ContractLogicError:
-                return Look(WOULD_FAIL)
-        if node.eth.get_balance(self.address) < gas * max_fee:
+        if any(each.is_reverted for each in estimated):
+            return Look(WOULD_FAIL)
+        gas = estimated[0].number() * SPARE[0] // SPARE[1] if estimated else USUAL_GAS
+        if coins.number() < gas * max_fee:
             return Look(NO_GAS)
         return Look(terms={"gas": gas, "max_fee": max_fee, "tip": tip})
 
-    def _fees(self, node: Web3, *, most_tip: int) -> tuple[int, int]:
+    def _fees(self, told: Told, *, most_tip: int) -> tuple[int, int]:
         """
         What to offer per gas at most, and the tip in it.
 
         Twice the next base fee lasts through six full blocks; less where the cap is below that and still enough.
         """
-        history = node.eth.fee_history(BLOCKS_LOOKED_AT, "latest", [MEDIAN])
-        base = history["baseFeePerGas"][-1]
-        tips = sorted(int(block[0]) for block in history["reward"] if block[0])
+        history = told.value()
+        base = int(history["baseFeePerGas"][-1], 16)
+        tips = sorted(tip for block in history["reward"] if (tip := int(block[0], 16)))
         tip = min(tips[len(tips) // 2] if tips else chains.GWEI, most_tip)
         return max(min(2 * base + tip, self.chain.max_fee), base + tip), tip
 
@@ -124,10 +131,9 @@ class EvmWallet(WalletPort):
     def empty_terms(self) -> Terms | None:
         """As dear as a payment that is made now."""
         with asking():
-            node = self.nodes.first()
-            max_fee, tip = self._fees(node, most_tip=max(self.chain.max_tip // ROOM, 1))
-            coins = node.eth.get_balance(self.address)
-        is_possible = max_fee <= self.chain.max_fee and coins >= EMPTY_GAS * max_fee
+            history, coins = ask(self.nodes.first(), self._of_terms("", 0))
+            max_fee, tip = self._fees(history, most_tip=max(self.chain.max_tip // ROOM, 1))
+            is_possible = max_fee <= self.chain.max_fee and coins.number() >= EMPTY_GAS * max_fee
         return {"gas": EMPTY_GAS, "max_fee": max_fee, "tip": tip} if is_possible else None
 
     def empty(self, nonce: int, terms: Terms) -> Signed:
@@ -180,17 +186,22 @@ class EvmWallet(WalletPort):
 
     def broadcast(self, raw: bytes) -> Answer:
         """To every node that can be believed; taken when one takes it."""
-        said, is_taken = [], False
+        return self.send([raw])[0]
+
+    def send(self, raws: Sequence[bytes]) -> list[Answer]:
+        """Each node is handed all of them at once."""
+        questions: list[Question] = [("eth_sendRawTransaction", ["0x" + raw.hex()]) for raw in raws]
         try:
-            for node in self.nodes.believed():
-                try:
-                    node.eth.send_raw_transaction(HexBytes(raw))
-                except (RequestException, Web3Exception, ValueError) as error:
-                    said.append(words_of(error))
-                else:
-                    is_taken = True
-            if is_taken:
-                return Answer(Broadcast.ACCEPTED)
+            told = [_handed(node, questions) for node in self.nodes.believed()]
+        except Unreachable as error:
+            return [Answer(Broadcast.UNKNOWN, str(error)) for _ in raws]
+        return [self._answer(raw, answers) for raw, *answers in zip(raws, *told, strict=True)]
+
+    def _answer(self, raw: bytes, told: Sequence[Told]) -> Answer:
+        if any(one.error is None for one in told):
+            return Answer(Broadcast.ACCEPTED)
+        said = [one.words for one in told]
+        try:
             return Answer(self._became_of(raw), " / ".join(said))
         except Unreachable as error:
             return Answer(Broadcast.UNKNOWN, " / ".join([*said, str(error)]))
@@ -205,45 +216,20 @@ class EvmWallet(WalletPort):
 
     def receipt(self, tx_hash: str) -> Receipt | None:
         """Only in a block that is on the chain now; final only when every node that can be believed agrees."""
-        with asking():
-            node = self.nodes.first()
-            found = _mined(node, tx_hash)
-            if found is None:
-                return None
-            number = found["blockNumber"]
-            sent = node.eth.get_transaction(HexStr(tx_hash))
-            pays = transferred(found["logs"], self.chain, self.address, sent["nonce"]) if found["status"] else None
-            return Receipt(
-                tx_hash=tx_hash,
-                block_number=number,
-                confirmations=max(node.eth.block_number - number + 1, 1),
-                is_final=self.nodes.all_say(lambda each: self._is_final(each, tx_hash, found)),
-                pays=pays,
-                fault="" if pays else _fault(found, sent["gas"]),
-                sender=self.address if pays else "",
-                has_failed=not found["status"],
-                fee=found["gasUsed"] * found["effectiveGasPrice"],
-            )
+        return self.receipts([tx_hash]).get(tx_hash)
 
-    def _is_final(self, node: Web3, tx_hash: str, found: TxReceipt) -> bool:
-        same = _mined(node, tx_hash)
-        if same is None or self._told(same) != self._told(found):
-            return False
-        return found["blockNumber"] <= self.nodes.final_height(node)
-
-    def _told(self, receipt: TxReceipt) -> tuple[object, ...]:
-        """What nodes must agree on: the block, whether it succeeded, what it moved."""
-        moved = transferred(receipt["logs"], self.chain, self.address, nonce=0)
-        return receipt["blockHash"], receipt["status"], moved
+    def receipts(self, tx_hashes: Sequence[str]) -> dict[str, Receipt]:
+        """All of them in two requests to each node."""
+        return receipts(self.nodes, self.chain, self.address, tx_hashes)
 
     def dearer(self, raw: bytes) -> Terms | None:
         """Both fees by an eighth, or what is usual now where that is more; only for the nonce that is next."""
         fields = _fields(raw)
         with asking():
-            node = self.nodes.first()
-            if node.eth.get_transaction_count(self.address, "latest") != fields["nonce"]:
+            used, history = ask(self.nodes.first(), [("eth_getTransactionCount", [self.address, LATEST]), FEE_HISTORY])
+            if used.number() != fields["nonce"]:
                 return None
-            usual_fee, usual_tip = self._fees(node, most_tip=self.chain.max_tip)
+            usual_fee, usual_tip = self._fees(history, most_tip=self.chain.max_tip)
         least_fee, least_tip = _raised(fields["maxFeePerGas"]), _raised(fields["maxPriorityFeePerGas"])
         if least_fee > self.chain.max_fee or least_tip > self.chain.max_tip:
             return None
@@ -253,7 +239,7 @@ class EvmWallet(WalletPort):
     def balance(self) -> int:
         """As the first node's head has it."""
         with asking():
-            return Token(self.nodes.first(), self.chain).balance(self.address)
+            return Token.on(self.nodes.first(), self.chain, self.address).balance
 
     def is_spent(self, nonce: int) -> bool:
         """By the number of the address's transactions at each node's highest final block."""
@@ -266,7 +252,7 @@ class EvmWallet(WalletPort):
 
     def is_unseen(self, tx_hash: str) -> bool:
         """No node has a receipt whose block is on the chain."""
-        return self.nodes.all_say(lambda node: _mined(node, tx_hash) is None)
+        return self.nodes.all_say(lambda node: not see(node, self.chain, [tx_hash]).receipts)
 
     def standing(self) -> Standing:
         """As the first node's head has it."""
@@ -293,10 +279,6 @@ class EvmWallet(WalletPort):
         """By the token's logs, of every node that can be believed."""
         return arriving.arrivals(self.nodes, self.chain, self.address, first, last)
 
-    def _call(self, to_address: str, amount_minor: int) -> TxParams:
-        data = HexStr("0x" + transfer_call(to_address, amount_minor).hex())
-        return {"to": to_checksum_address(self.chain.token), "data": data}
-
 
 def _fields(raw: bytes) -> dict[str, Any]:
     try:
@@ -309,16 +291,6 @@ def _raised(fee: int) -> int:
     return -(-fee * DEARER[0] // DEARER[1])
 
 
-def _mined(node: Web3, tx_hash: str) -> TxReceipt | None:
-    """The receipt, if its block is the one the chain has at that height."""
-    try:
-        found = node.eth.get_transaction_receipt(HexStr(tx_hash))
-    except TransactionNotFound:
-        return None
-    block = node.eth.get_block(found["blockNumber"])
-    return found if block["hash"] == found["blockHash"] else None
-
-
 def _knows(node: Web3, tx_hash: HexBytes) -> bool:
     try:
         node.eth.get_transaction(tx_hash)
@@ -327,7 +299,9 @@ def _knows(node: Web3, tx_hash: HexBytes) -> bool:
     return True
 
 
-def _fault(found: TxReceipt, gas: int) -> str:
-    if found["status"]:
-        return WRONG_LOG
-    return OUT_OF_GAS if found["gasUsed"] >= gas else REVERTED
+def _handed(node: Web3, questions: Sequence[Question]) -> list[Told]:
+    """What a node says to what it is handed; where it cannot be asked, nobody knows what it has of it."""
+    try:
+        return ask(node, questions)
+    except (RequestException, Web3Exception, ValueError) as error:
+        return [Told(error={"message": words_of(error)}) for _ in questions]
