@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
+from procrastinate.contrib.django.models import ProcrastinateJob
 
 from settlement import rounds, tasks, wallet_limits
 from settlement.models import Settlement, Transfer, Wallet
@@ -91,6 +92,24 @@ def test_wallet_with_much_on_its_way_takes_no_more_and_another_one_pays(
     tasks.pay(settlement_id=second.pk)
     paid = Transfer.objects.get(settlement=second)
     assert (reason(second)[0], paid.wallet, paid.nonce) == ("paying", other, 0)
+
+
+def test_who_waits_for_a_busy_wallet_asks_no_node_and_tries_again_in_turn(
+    market: Market, hot: Wallet, node: Node, settings: Any
+) -> None:
+    settings.EVM_CHAINS = [{**settings.EVM_CHAINS[0], "most_in_flight": 1}]
+    first, *waiting = (factories.fill(market, to=market.address).settlement for _ in range(3))
+    tasks.pay(settlement_id=first.pk)
+    jobs.clear()
+    settings.EVM_CHAINS = [{**settings.EVM_CHAINS[0], "nodes": ["http://127.0.0.1:9"]}]  # nobody answers there
+
+    for each in waiting:
+        tasks.pay(settlement_id=each.pk)
+
+    assert [reason(each)[0] for each in waiting] == ["approved", "approved"]
+    due = list(ProcrastinateJob.objects.filter(status="todo").order_by("scheduled_at"))
+    assert [job.args for job in due] == [{"settlement_id": each.pk} for each in waiting]
+    assert (due[1].scheduled_at - due[0].scheduled_at).total_seconds() >= 5
 
 
 def test_wallet_pays_no_more_at_once_and_in_a_day_than_it_may(
