@@ -192,10 +192,9 @@ def track_later(*, wallet_id: int, now: datetime, is_lost: bool = False) -> None
     """
     on_their_way = Transfer.objects.filter(wallet_id=wallet_id, status__in=FOLLOWED)
     newest = on_their_way.order_by("-updated_at").values_list("updated_at", flat=True).first()
-    if newest is None:
-        return
-    pause = min(max((now - newest).total_seconds() / 4, ASK_AGAIN_SECONDS), LONGEST_PAUSE_SECONDS)
-    ask_again(wallet_id, seconds=max(pause, LOST_SECONDS) if is_lost else pause)
+    if newest is not None:
+        pause = min(max((now - newest).total_seconds() / 4, ASK_AGAIN_SECONDS), LONGEST_PAUSE_SECONDS)
+        ask_again(wallet_id, seconds=max(pause, LOST_SECONDS) if is_lost else pause)
 
 
 @operation
