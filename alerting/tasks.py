@@ -8,7 +8,7 @@ from django.db import InterfaceError, OperationalError
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
-from alerting import cards, flagged_off, inbox, menus, operations, papers, queries, queue_length, routing
+from alerting import cards, figures, flagged_off, inbox, menus, operations, papers, queries, queue_length, routing
 from alerting.inbox import Outgoing
 from alerting.models import InboundUpdate, LiveCard, OutboundMessage
 from alerting.outcomes import Gone, Later, Outcome, Refused, Sent, TooLate, Unreachable
@@ -334,6 +334,13 @@ def look_at_flagged_off(timestamp: int) -> None:  # noqa: ARG001 - procrastinate
 def look_at_queue(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
     """Every minute: tell operations of a queue that is long or does not move."""
     queue_length.look_at_queue(now=clock.now())
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="alerting.fold_figures", queue="default", lock="alerting.fold_figures")
+def fold_figures(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every minute: add up what was counted for Prometheus."""
+    figures.fold()
 
 
 @app.periodic(cron="17 3 * * *")

@@ -2,10 +2,14 @@
 
 import ssl
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 from telegram import Bot
+from telegram.error import TelegramError, TimedOut
 from telegram.request import HTTPXRequest
+
+from alerting import requests
 
 CONNECTIONS = 16  # more than a worker has jobs at a time
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
@@ -22,8 +26,24 @@ def new_bot(*, poll_seconds: float = 0.0) -> Bot:
     )
 
 
+class CountedRequest(HTTPXRequest):
+    """The library's connections, with every request counted."""
+
+    async def do_request(self, url: str, *args: Any, **kwargs: Any) -> tuple[int, bytes]:
+        """Ask, and count the answer or what kept it from coming. The address holds the token: only its end is kept."""
+        asked_api = url.startswith(f"{settings.TELEGRAM_API_URL}/bot")
+        method = url.rpartition("/")[2] if asked_api else "file"
+        try:
+            status, body = await super().do_request(url, *args, **kwargs)
+        except TelegramError as error:
+            requests.count(method, "timeout" if isinstance(error, TimedOut) else "network")
+            raise
+        requests.count(method, str(status))
+        return status, body
+
+
 def _request(connections: int, seconds: float) -> HTTPXRequest:
-    return HTTPXRequest(
+    return CountedRequest(
         connection_pool_size=connections,
         connect_timeout=CONNECT_SECONDS,
         read_timeout=seconds,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+from django.db import connection
+
 from trading.lib import jobs
 from users import context
 from users.models import AuditEvent, AuditSeal, User
@@ -23,6 +25,7 @@ UNSEALED = """
     )
     order by event.id limit %(limit)s
 """
+COUNT_UNSEALED = f"select count(*) from ({UNSEALED}) as found"  # noqa: S608 - the statement above
 
 
 class Subject(Protocol):
@@ -109,10 +112,22 @@ def unsealed(*, limit: int = SEAL_BATCH) -> list[AuditEvent]:
     last seal could not see yet had begun at most the longest possible transaction before it, so its
     id is above all that older seals hold; among the younger seals each event is looked for.
     """
+    return list(AuditEvent.objects.raw(UNSEALED, {"number": _old_seal(), "limit": limit}))
+
+
+def count_unsealed() -> int:
+    """How many committed events no seal holds yet."""
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_UNSEALED, {"number": _old_seal(), "limit": None})
+        return int(cursor.fetchone()[0])
+
+
+def _old_seal() -> int:
+    """The number of the newest seal that saw every event with an id below its own; 0 when there is none."""
     last = AuditSeal.objects.order_by("-number").first()
     before = last.sealed_at - LONGEST_TRANSACTION if last else None
     old = AuditSeal.objects.filter(sealed_at__lt=before).order_by("-number").first() if before else None
-    return list(AuditEvent.objects.raw(UNSEALED, {"number": old.number if old else 0, "limit": limit}))
+    return old.number if old else 0
 
 
 def events_hash(events: Iterable[AuditEvent]) -> bytes:

@@ -89,6 +89,14 @@ class OfPayable(models.Model):
         return self.owner.ref
 
 
+class Transfers(models.QuerySet["Transfer"]):
+    """Payments by what is known of them."""
+
+    def unknown(self) -> "Transfers":
+        """Those whose end nobody knows yet: no block has them."""
+        return self.filter(status__in=["signed", "broadcast", "needs_review"])
+
+
 class Transfer(OfPayable, StateMachine):
     """
     One on-chain payment, of one settlement, withdrawal or LP payment. It owns the chain's states.
@@ -131,9 +139,16 @@ class Transfer(OfPayable, StateMachine):
     final_at = models.DateTimeField(null=True, blank=True)  # kept when a deep reorganisation undoes it: it is booked
     looked_at = models.DateTimeField(null=True, blank=True)  # since it is final: whether the chain has it still
 
+    objects = Transfers.as_manager()
+
     class Meta:
         indexes = [
-            models.Index(fields=["looked_at", "id"], condition=Q(status="final"), name="transfer_final_looked_at")
+            models.Index(fields=["looked_at", "id"], condition=Q(status="final"), name="transfer_final_looked_at"),
+            models.Index(
+                fields=["updated_at"],
+                condition=Q(status__in=["signed", "broadcast", "needs_review"]),
+                name="transfer_unknown",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["settlement", "generation"], name="transfer_generation"),

@@ -78,8 +78,8 @@ def samples(client: Client, beating: None) -> dict[str, float]:
 
 def test_metrics_tell_what_happened(samples: dict[str, float]) -> None:
     assert samples["desk_rfqs_total[('side', 'buy'), ('status', 'filled')]"] == 1
-    assert samples["desk_rfqs_total[('side', 'buy'), ('status', 'open')]"] == 1
-    assert samples["desk_fills_total[('side', 'buy')]"] == 1
+    assert samples["desk_rfqs_total[('side', 'buy'), ('status', 'open')]"] == 2
+    assert samples["desk_fills_total[('side', 'buy'), ('status', 'filled')]"] == 1
     assert samples["desk_settlement_queue_length[('state', 'approved')]"] == 1
     assert samples["desk_ledger_imbalance_usdt[('account_type', 'all')]"] == 0
     assert 0 <= samples["desk_reference_age_seconds[('pair', 'USDT/EUR')]"] < 60
@@ -88,10 +88,10 @@ def test_metrics_tell_what_happened(samples: dict[str, float]) -> None:
     assert 0 <= samples["desk_dispute_oldest_seconds[('status', 'open')]"] < 60
     assert samples["desk_reference_usable[('pair', 'USDT/EUR')]"] == 1
     assert samples["desk_rate_source_failing[('source', 'one')]"] == 0
-    assert samples["desk_lp_asked[('lp', 'meridian')]"] == 2
-    assert samples["desk_lp_response_ratio[('lp', 'meridian')]"] == 0.5
-    assert 0 < samples["desk_lp_quote_p95_seconds[('lp', 'meridian')]"] < 60
-    assert "desk_lp_quote_p95_seconds[('lp', 'northwind')]" not in samples
+    assert samples["desk_lp_asked_total[('lp', 'meridian')]"] == 2
+    assert samples["desk_lp_answered_total[('lp', 'meridian')]"] == 1
+    assert samples["desk_lp_quote_seconds_count[('lp', 'meridian')]"] == 1
+    assert "desk_lp_answered_total[('lp', 'northwind')]" not in samples
     assert [samples[f"desk_lp_paused[('lp', '{lp}')]"] for lp in ("meridian", "northwind")] == [0, 1]
     assert samples["desk_audit_unsealed[]"] > 0
     assert samples["desk_audit_findings[]"] == 0

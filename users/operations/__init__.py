@@ -68,6 +68,7 @@ from users.operations.tokens import (
     revoke_tokens,
     sweep_tokens,
 )
+from users.operations.upkeep import record_backup, record_drill
 
 __all__ = [
     "Look",
@@ -107,7 +108,9 @@ __all__ = [
     "note_use",
     "propose",
     "prove_afresh",
+    "record_backup",
     "record_checks",
+    "record_drill",
     "record_export",
     "record_rotation",
     "record_sign_in",

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
+from django.db import connection
 from django.db.models import Max, Q, QuerySet
 
 from trading.lib.errors import NotFound
@@ -13,6 +14,11 @@ PAGE_SIZE = 50
 TIMELINE_LIMIT = 200
 CHUNK = 500
 LATEST = 20
+BACKUP_MADE, DRILL_PASSED = "backup.made", "restore_drill.passed"
+LATEST_OF = """
+    select name, (select at from users_auditevent where name = one.name order by id desc limit 1)
+    from unnest(%s::text[]) as one (name)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,13 @@ def events_named(names: Sequence[str]) -> list[AuditEvent]:
 def last_verification() -> AuditEvent | None:
     """What the latest verification of the evidence recorded: `audit.verified` or `audit.broken`. One query."""
     return AuditEvent.objects.filter(name__in=["audit.verified", "audit.broken"]).order_by("-pk").first()
+
+
+def latest_of(names: Sequence[str]) -> dict[str, datetime]:
+    """When an event of each name was last recorded; without those that never were. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(LATEST_OF, [list(names)])
+        return {name: at for name, at in cursor.fetchall() if at is not None}
 
 
 def last_seal() -> AuditSeal | None:

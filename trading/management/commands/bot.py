@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from alerting import requests
 from trading.bot import polling, watching
 from trading.bot.tokens import WrongToken
 
@@ -37,5 +38,10 @@ async def _main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     work = watching.watch() if settings.TELEGRAM_WEBHOOK_URL else polling.Poller().run()
-    await polling.run_until(stop, work)
+    counting = asyncio.create_task(requests.keep_handing_over())
+    try:
+        await polling.run_until(stop, work)
+    finally:
+        counting.cancel()
+        await asyncio.wait({counting})
     log.info("the bot ends")

@@ -19,6 +19,7 @@ from procrastinate.contrib.django.db_cleanup import close_db_connections
 from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.contrib.django.utils import connector_params
 
+from alerting import requests
 from rfq.rates import configuration
 from settlement import chains, tron_chains, wallet_limits
 from settlement.reconciliation import rounds
@@ -102,14 +103,16 @@ async def work(queues: list[str], concurrency: int) -> str:
             asyncio.get_running_loop().add_signal_handler(number, told.set)
         stopping = asyncio.create_task(told.wait())
         watching = asyncio.create_task(_end_with_database())
+        counting = asyncio.create_task(requests.keep_handing_over())
         log.info("the worker works on %s", ", ".join(queues) if queues else "all queues")
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if told.is_set():
             log.info("the worker finishes its running jobs and ends")
             working.cancel()
         await asyncio.wait({working})
-        for task in (stopping, watching):
+        for task in (stopping, watching, counting):
             task.cancel()
+        await asyncio.wait({counting})
     if told.is_set():
         return ""
     why = _first_line(working.exception() or "a side task failed")

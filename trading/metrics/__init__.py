@@ -1,0 +1,115 @@
+"""
+`/metrics` for Prometheus: what the business looks like, read from the database at scrape time.
+
+The same whichever process answers. Gauges are read by statements that touch only what is not over or is recent,
+counters from sums (`alerting.figures`), never by counting a big table. Every statement runs under a timeout and the
+whole page within a time; a group that could not be read says so in a metric of its own. What the web processes count
+themselves comes after it.
+"""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from django.db import Error, connection, transaction
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from trading.lib import http
+from trading.lib.errors import Forbidden
+from trading.metrics import counters, evidence, market, money, running
+
+log = logging.getLogger(__name__)
+TIMEOUT = "set local statement_timeout = '2s'"
+LONGEST_SECONDS = 6.0  # after that no further group is begun: an answer without them is of use, one too late is not
+PROBE = "select 1"
+
+GROUPS: tuple[Callable[[], Iterator[Metric]], ...] = (
+    counters.counters,
+    market.rates,
+    market.lps,
+    market.disputes,
+    money.settlements,
+    money.transfers,
+    money.wallets,
+    money.reconciled,
+    running.jobs,
+    running.heartbeats,
+    running.telegram,
+    running.alerts,
+    running.errors,
+    evidence.audit,
+    evidence.approvals,
+    evidence.upkeep,
+)
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """
+    All metrics, for whoever has the token, or from the machine itself when none is set.
+
+    :raises Forbidden: neither.
+    """
+    if not http.is_operator(request):
+        raise Forbidden
+    registry = CollectorRegistry()
+    registry.register(DeskCollector())
+    page = generate_latest(registry) + generate_latest(_of_all_processes())
+    return HttpResponse(page, content_type=CONTENT_TYPE_LATEST)
+
+
+def _of_all_processes() -> CollectorRegistry:
+    """What the middleware counts: of all web processes, where they share a folder for it."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
+
+
+class DeskCollector(Collector):
+    """Runs every group of metrics; one that fails leaves the others standing."""
+
+    def collect(self) -> Iterable[Metric]:
+        """All groups, which of them succeeded, and how long all took."""
+        begun = time.monotonic()
+        yield from running.build()
+        success = GaugeMetricFamily(
+            "desk_metrics_collect_success", "Whether a group of metrics could be read", labels=["group"]
+        )
+        is_up = _database_answers()
+        yield GaugeMetricFamily("desk_database_up", "Whether PostgreSQL answers this web", value=is_up)
+        for group in GROUPS:
+            found = _read(group) if is_up and time.monotonic() - begun < LONGEST_SECONDS else None
+            success.add_metric([group.__name__], found is not None)
+            yield from found or ()
+        yield success
+        took = time.monotonic() - begun
+        yield GaugeMetricFamily("desk_metrics_collect_seconds", "How long it took to read them all", value=took)
+
+
+def _database_answers() -> bool:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(TIMEOUT)
+            cursor.execute(PROBE)
+    except Error:
+        log.exception("metrics could not be read: PostgreSQL does not answer")
+        return False
+    return True
+
+
+def _read(group: Callable[[], Iterator[Metric]]) -> list[Metric] | None:
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(TIMEOUT)
+            return list(group())
+    except Error:
+        log.exception("metrics of %s could not be read", group.__name__)
+        return None
