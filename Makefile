@@ -18,7 +18,7 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-ha
 MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-only check lint format types contracts docs-lint smoke stress chaos bench-payments screenshots locks ci clean setup
+.PHONY: help run test test-long test-only check lint format types contracts docs-lint monitoring-check try-monitoring smoke stress chaos bench-payments screenshots locks ci clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,7 +39,7 @@ test-long: setup ## the long run: the whole matrix of looks, many more examples,
 test-only: setup ## a part of the suite: make test-only T="tests/rfq -k accept"
 	@CHROMIUM="$${CHROMIUM:-$$(bin/browser || true)}" $(PYTEST) $(PYTEST_FLAGS) $(T)
 
-check: lint types contracts docs-lint test ## the whole gate: lint, types, contracts, documents, tests
+check: lint types contracts docs-lint monitoring-check test ## the whole gate: lint, types, contracts, documents, tests
 
 lint: setup ## ruff, templates, migrations, deploy settings, vendored files, shell scripts
 	$(BIN)/ruff check .
@@ -48,7 +48,7 @@ lint: setup ## ruff, templates, migrations, deploy settings, vendored files, she
 	$(WITH_DATABASE) $(PYTHON) manage.py makemigrations --check --dry-run
 	$(AS_DEPLOYED) $(WITH_DATABASE) $(PYTHON) manage.py check --deploy --fail-level WARNING
 	$(PYTHON) bin/vendor
-	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck bin/bootstrap bin/browser bin/node .ci/run; \
+	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck bin/bootstrap bin/browser bin/monitoring-check bin/node deploy/try-monitoring .ci/run; \
 	else echo "shellcheck is not installed here: the shell scripts were not checked (apt-get install shellcheck)."; fi
 
 format: setup ## put Python and templates into their format
@@ -69,6 +69,12 @@ $(MARKDOWNLINT): package.json package-lock.json
 	@bin/bootstrap
 	@bin/anvil >/dev/null || test -e $@
 	@touch $@
+
+monitoring-check: ## Prometheus' rules and their tests, Alertmanager's routes; says so where the tools are not there
+	@bin/monitoring-check || { status=$$?; [ $$status -eq 3 ] && [ -z "$$NOTHING_SKIPPED" ]; }
+
+try-monitoring: ## a real Prometheus and Alertmanager over a desk whose worker, bot and database are killed
+	@deploy/try-monitoring
 
 smoke: setup ## start everything, sign in with a one-time code, trade once, stop; logged
 	@$(PYTHON) -m trading.sandbox.tether -- $(PYTHON) manage.py smoke

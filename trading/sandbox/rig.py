@@ -27,7 +27,8 @@ from trading.sandbox.telegram.client import SandboxClient
 
 HOME = LOCAL / "rig"
 SAID = "procrastinate_jobs, alerting_inboundupdate, alerting_outboundmessage, alerting_livecard"
-BOT, TELEGRAM = "bot", "telegram"
+BOT, TELEGRAM, WEB = "bot", "telegram", "web"
+WEB_PROCESSES = 2
 COMMANDS = {BOT: ("manage.py", "bot"), TELEGRAM: ("-m", "trading.sandbox.telegram", str(HOME / "telegram"))}
 RESTART_SECONDS = 30
 PATIENCE = 300  # a busy machine starts a process in minutes
@@ -87,7 +88,7 @@ class Rig:
 
     def _say_where(self, secrets: Mapping[str, str]) -> None:
         owner, app = self.cluster.roles
-        self.port, telegram = localenv.free_port(), localenv.free_port()
+        self.port, telegram, self.web_port = (localenv.free_port() for _ in range(3))
         self.telegram_url = f"http://127.0.0.1:{telegram}"
         self.control_key, self.token = secrets["SANDBOX_CONTROL_KEY"], secrets["TELEGRAM_BOT_TOKEN"]
         ours = {
@@ -123,9 +124,21 @@ class Rig:
     # Processes
 
     def start(self, *names: str) -> None:
-        """Start the bot or workers, by name."""
+        """Start the web, the bot or workers, by name."""
         for name in names:
-            self._launch(name, *COMMANDS.get(name, ("manage.py", "worker")))
+            command = self._web() if name == WEB else COMMANDS.get(name, ("manage.py", "worker"))
+            self._launch(name, *command)
+
+    def _web(self) -> tuple[str, ...]:
+        """Several processes that count together, as in production."""
+        counters = HOME / "counters"
+        shutil.rmtree(counters, ignore_errors=True)
+        counters.mkdir()
+        return (
+            *("-m", "gunicorn", "trading.wsgi", "--no-control-socket", "--bind", f"127.0.0.1:{self.web_port}"),
+            *("--workers", str(WEB_PROCESSES), "--worker-class", "gthread", "--threads", "2"),
+            *("--env", f"PROMETHEUS_MULTIPROC_DIR={counters}", "--env", f"METRICS_TOKEN={self.control_key}"),
+        )
 
     def kill(self, name: str) -> None:
         """Let a process end at once, with no say in it."""
@@ -151,11 +164,19 @@ class Rig:
 
     def kill_database(self, how: signal.Signals = signal.SIGKILL) -> None:
         """End PostgreSQL at once (SIGKILL: its first process alone; SIGQUIT: all of it) and start it again."""
+        self.fell_database(how)
+        self.raise_database()
+
+    def fell_database(self, how: signal.Signals = signal.SIGKILL) -> None:
+        """End PostgreSQL at once, and leave it so."""
         pid = self.cluster.server_pid()
         if pid is None:
             raise SetupError("PostgreSQL does not run: there is nothing to kill.")
         os.kill(pid, how)
         self.cluster.stop()
+
+    def raise_database(self) -> None:
+        """Start PostgreSQL again."""
         limit = time.monotonic() + RESTART_SECONDS
         while True:  # what the killed one left holds its memory for a moment yet
             try:
