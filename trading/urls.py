@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from trading import csp, health, metrics, views
+from trading import csp, health, metrics, system, views
 from trading.bot import webhook
 from users import admin
 
@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("health", health.health, name="health"),
     path("health/live", health.live, name="health-live"),
     path("health/ready", health.ready, name="health-ready"),
+    path("system/", system.system, name="system"),
     path("metrics", metrics.metrics, name="metrics"),
     path("api/", include("trading.api")),
     path("telegram/webhook/", webhook.receive, name="telegram-webhook"),

@@ -23,6 +23,7 @@ def rooms(built: scene.Scene) -> list[str]:
         "/rfqs/?q=nobody",
         "/settlements/",
         "/rates/",
+        "/system/",
         f"/rfqs/{filled.ref}/",
         f"/settlements/{settled.ref}/",
         "/lps/",

@@ -44,6 +44,7 @@ ROOMS = [
     "/lps/",
     "/lps/LP-AAAA/",
     "/exposure/",
+    "/system/",
 ]
 
 
