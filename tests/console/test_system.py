@@ -83,7 +83,7 @@ def test_names_the_database_and_the_version(console: Client, settings: Any) -> N
 
 
 def test_speaks_persian(olga: User) -> None:
-    olga = operations.set_language(user=olga, language="fa", now=clock.now()) or olga
+    operations.set_language(user=olga, language="fa", now=clock.now())
     olga.refresh_from_db()
     page = verified_client(olga).get("/system/").content.decode()
 
