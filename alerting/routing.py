@@ -265,6 +265,8 @@ ROUTES: dict[str, Route] = {
     "fill.booked": _fill_booked,
     "settlement.settled": _settled,
     "settlement.settled_manually": _settled,
+    "settlement.final_again": _settled,
+    "settlement.paid_again": _settled,
     "settlement.flagged_off": _settlement_waits,
     "settlement.blocked": _settlement_waits,
     "settlement.needs_review": _settlement_waits,

@@ -15,6 +15,7 @@ ALARMED = (Role.OPS, Role.ADMIN)
 ALARMS = {
     "wallet.paused": gettext_noop("A wallet is paused: it signs nothing until two people open it."),
     "transfer.nonce_filled": gettext_noop("A payment in review left a gap: an empty transaction fills it."),
+    "deposit.undone": gettext_noop("A deposit that was final is not on its chain any more."),
     "transfer.undone": gettext_noop("A payment that was final is not on its chain any more."),
 }
 TOLD_ELSEWHERE = {pauses.DIFFERENCE, pauses.RESTORED}  # with what differs; with the restore

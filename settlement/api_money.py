@@ -7,13 +7,14 @@ from django.http import HttpRequest
 from ninja import Query, Router
 from ninja.responses import Status
 
-from settlement import balances, money, operations, seen, shown
+from settlement import balances, confirming, money, operations, seen, shown
 from settlement.api import PaymentOut
 from settlement.api_shapes import (
     BalanceOut,
     BalancesOf,
     BalancesOut,
     ClientBalances,
+    ConfirmationsOut,
     DepositFilters,
     DepositIn,
     DepositOut,
@@ -64,6 +65,7 @@ _ANNOUNCED: dict[str, Any] = {
     "chain": None,
     "tx_hash": None,
     "status": "announced",
+    "confirmations": None,
     "created_at": "2026-11-26T09:41:00.120Z",
     "credited_at": None,
     "pay_to": {
@@ -324,9 +326,15 @@ def _any_deposit(row: Deposit) -> dict[str, Any]:
         "chain": row.wallet.chain if row.wallet else None,
         "tx_hash": row.tx_hash or None,
         "status": row.status,
+        "confirmations": _confirmations(row),
         "created_at": row.created_at,
         "credited_at": row.credited_at,
     }
+
+
+def _confirmations(row: Deposit) -> ConfirmationsOut | None:
+    found = confirming.of(row)
+    return ConfirmationsOut(seen=found.seen, needed=found.needed or None) if found else None
 
 
 def _desks_deposit(row: Deposit) -> dict[str, Any]:

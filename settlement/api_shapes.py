@@ -16,7 +16,17 @@ Text140 = Annotated[str, StringConstraints(max_length=140), AfterValidator(stora
 Kind = Literal["client", "lp"]
 # By name: the description would mix up all enumerations that are called Status.
 DepositStatus = Literal[
-    "announced", "seen", "received", "suspense", "credited", "returned", "cancelled", "gone", "left_out"
+    "announced",
+    "seen",
+    "received",
+    "suspense",
+    "credited",
+    "returned",
+    "cancelled",
+    "gone",
+    "left_out",
+    "undone",
+    "taken_off",
 ]
 WithdrawalStatus = Literal[
     "requested", "approved", "sent", "paying", "needs_review", "confirmed", "returned", "declined", "cancelled"
@@ -99,6 +109,13 @@ class ReceivingsOut(Schema):
     items: list[ReceivingOut]
 
 
+class ConfirmationsOut(Schema):
+    """Blocks that have it or are on top of it, and how many make it final."""
+
+    seen: int
+    needed: Annotated[int | None, Field(description="Nothing where the chain itself says when it is final.")]
+
+
 class _Deposit(Schema):
     ref: str
     currency: str
@@ -107,6 +124,7 @@ class _Deposit(Schema):
     chain: Annotated[str | None, Field(description="Where USDT came in; nothing for what came by bank.")]
     tx_hash: str | None
     status: DepositStatus
+    confirmations: Annotated[ConfirmationsOut | None, Field(description="While USDT is seen and not final yet.")]
     created_at: datetime
     credited_at: datetime | None
 

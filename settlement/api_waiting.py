@@ -28,12 +28,15 @@ Act = Literal[
     "settlement.settle_manually",
     "settlement.resend",
     "settlement.confirm_payment",
+    "settlement.take_other",
     "fill.reverse",
     "withdrawal.resend",
     "withdrawal.confirm_payment",
+    "withdrawal.take_other",
     "withdrawal.give_up",
     "lp_payment.resend",
     "lp_payment.confirm_payment",
+    "lp_payment.take_other",
     "lp_payment.give_up",
 ]
 Detail = Annotated[str, Field(pattern=r"^[^\x00-\x1f]{1,200}$")]

@@ -6,7 +6,7 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from settlement import banks, money, operations
+from settlement import banks, confirming, money, operations, seen
 from settlement.models import BankAccount, Deposit, PayoutAddress
 from settlement.operations import Offer, Wish
 from trading.lib import clock, numbers
@@ -96,7 +96,7 @@ def _announce(currency: str, amount: Decimal, *, key: str, actor: User) -> Reply
 
 
 def _deposits(_update: BotUpdate, actor: User, client: Counterparty) -> Reply:
-    mine = Deposit.objects.filter(client=client).select_related("asset").order_by("-pk")[:LISTED]
+    mine = seen.of_client(client).order_by("-pk")[:LISTED]
     currencies = [*money.payable_currencies(), *([USDT.code] if money.receiving(client) else [])]
     tokens = callbacks.tokens_for(actor, CURRENCY, [(currency, "") for currency in currencies])
     buttons = tuple(Button(currency, token) for currency, token in zip(currencies, tokens, strict=True))
@@ -115,7 +115,7 @@ def _receiving(actor: User, client: Counterparty) -> Reply:
 def _line(row: Deposit, actor: User) -> str:
     amount = row.amount if row.amount is not None else row.announced
     shown = _amount(amount or Decimal(0), row.asset.scale, row.asset_id, actor)
-    return f"{row.ref} · {shown} · {row.get_status_display()}"
+    return f"{row.ref} · {shown} · {confirming.of(row) or row.get_status_display()}"
 
 
 # --- money that goes out ---------------------------------------------------------------------------

@@ -21,6 +21,7 @@ CODE_HASH = re.compile(r"0x[0-9a-f]{64}", re.ASCII)
 COIN = re.compile(r"[A-Z]{2,8}", re.ASCII)
 HTTP = re.compile(r"https?://", re.ASCII)
 FINALIZED = "finalized"
+SIMULATED_FINAL_AFTER = 3  # blocks of the chain that is one table
 KNOWN = {
     "chain", "chain_id", "nodes", "token", "code_hash", "decimals", "final", "head_seconds", "max_fee_gwei",
     "max_tip_gwei", "most_in_flight", "coin", "explorer",

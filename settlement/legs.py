@@ -1,11 +1,11 @@
-"""Which legs a trade has. Pure: from a settlement's terms to lines of a journal."""
+"""Which legs a trade has, and which take a journal back. Pure: from a settlement's terms to lines of a journal."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 
 from settlement import ledger
 from settlement.ledger import POSTED, Leg
-from settlement.models import Settlement
+from settlement.models import Journal, Settlement
 from trading.lib.money import USDT, Unit
 
 
@@ -105,3 +105,9 @@ def delivery(settlement: Settlement, usdt_account: str, *, fiat_account: str = "
 def wallet_release(settlement: Settlement, account: str) -> tuple[Leg, ...]:
     """Let go the USDT that was reserved in the wallet that paid it."""
     return ledger.hold_hot(account, USDT, -_sides(settlement).base)
+
+
+def opposite(journal: Journal) -> tuple[Leg, ...]:
+    """The other way round of all that it moved. Holds it let go stay let go. Needs its entries loaded."""
+    moved = [entry for entry in journal.entries.all() if entry.layer == POSTED]
+    return tuple(Leg(entry.account.code, POSTED, -int(entry.amount)) for entry in moved)

@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
-from settlement.models import Asset, BankAccount, LpPayment, PayoutAddress, Wallet
+from settlement.models import Asset, BankAccount, LpPayment, PayoutAddress, Transfer, Wallet
 from settlement.money import APPROVED, OF_ACCOUNTS, OF_ADDRESSES, Page, one_of, page_of
 from trading.lib.errors import NotFound
 from trading.lib.money import USDT
@@ -70,6 +70,7 @@ def positions(*, reader: User, now: datetime) -> list[Position]:
     lps = {lp.pk: lp for lp in Counterparty.objects.filter(within(reader, "pk"), kind=Counterparty.Kind.LP)}
     assets = {asset.code: asset for asset in Asset.objects.all()}
     live = LpPayment.objects.filter(lp__in=lps, status__in=("requested", "approved", "paying", "needs_review"))
+    live = live.exclude(Exists(Transfer.objects.filter(lp_payment=OuterRef("pk"), final_at__isnull=False)))
     sums = live.values_list("lp", "asset", "direction").annotate(total=Sum("amount")).order_by()
     under_way = {(lp, asset, direction): total for lp, asset, direction, total in sums}
     with connection.cursor() as cursor:

@@ -15,9 +15,9 @@ from users.queries.scopes import within, within_or_nobodys
 
 PAGE_SIZE = 50
 DEPOSIT_TABS: Mapping[str, Sequence[str]] = {
-    "": ("announced", "received", "seen", "suspense"),
+    "": ("announced", "received", "seen", "suspense", "undone"),
     "credited": ("credited",),
-    "over": ("returned", "cancelled", "gone", "left_out"),
+    "over": ("returned", "cancelled", "gone", "left_out", "taken_off"),
 }
 WITHDRAWAL_TABS: Mapping[str, Sequence[str]] = {
     "": ("requested", "approved", "sent", "paying", "needs_review"),
@@ -84,7 +84,7 @@ def deposit(ref: str, *, reader: User) -> Deposit:
     :raises NotFound: there is none, or not for this reader.
     """
     rows = Deposit.objects.filter(within_or_nobodys(reader, "client"), ref=ref)
-    return one_of(rows.select_related("client", "asset", "entered_by", "wallet"))
+    return one_of(rows.select_related("client", "asset", "entered_by", "wallet__watch"))
 
 
 def withdrawal(ref: str, *, reader: User) -> Withdrawal:

@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count, Prefetch, Q, QuerySet
 
 from settlement import chains, pauses
-from settlement.models import ChainReading, Reconciliation, Transfer, TransferAttempt, Wallet
+from settlement.models import ChainReading, NonceFill, Reconciliation, Transfer, TransferAttempt, Wallet
 from settlement.money import Page, one_of, page_of
 from trading.lib.money import Money
 from users.models import User
@@ -129,16 +129,19 @@ def transfers(criteria: Criteria, *, reader: User) -> Page:
 def _matching(text: str) -> Q:
     owners = Q(*[(f"{kind}__ref__iexact", text) for kind in PAYS], _connector=Q.OR)
     sent = TransferAttempt.objects.filter(tx_hash__iexact=text).values("transfer")
-    return owners | Q(ref__iexact=text) | Q(to_address__iexact=text) | Q(pk__in=sent)
+    filled = NonceFill.objects.filter(tx_hash__iexact=text).values("transfer")
+    found = owners | Q(ref__iexact=text) | Q(to_address__iexact=text)
+    return found | Q(pk__in=sent) | Q(pk__in=filled)
 
 
 def transfer(ref: str, *, reader: User) -> Transfer:
     """
-    Read one payment with its attempts. Two queries.
+    Read one payment with its attempts, and the empty transactions that used up its nonce. Three queries.
 
     :raises NotFound: there is none, or not for this reader.
     """
-    return one_of(_seen_by(reader).filter(ref=ref).prefetch_related(_attempts()))
+    fills = Prefetch("fills", NonceFill.objects.order_by("number"))
+    return one_of(_seen_by(reader).filter(ref=ref).prefetch_related(_attempts(), fills))
 
 
 def _attempts() -> "Prefetch[Any]":

@@ -5,10 +5,11 @@ from collections.abc import Mapping
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-NONCE_MOVED, NODE_REFUSED, DEEP_REORG, DIFFERENCE, RESTORED, UNKNOWN = (
+NONCE_MOVED, NODE_REFUSED, DEEP_REORG, DEPOSIT_UNDONE, DIFFERENCE, RESTORED, UNKNOWN = (
     "nonce_moved",
     "node_refused",
     "deep_reorg",
+    "deposit_undone",
     "difference",
     "restored",
     "unknown",
@@ -17,6 +18,7 @@ WORDS: Mapping[str, Promise] = {
     NONCE_MOVED: _("The chain has more transactions of this wallet than the desk has signed."),
     NODE_REFUSED: _("Another transaction used the nonce of a payment that the desk had signed."),
     DEEP_REORG: _("The chain undid a payment that was final."),
+    DEPOSIT_UNDONE: _("The chain undid a deposit that was final."),
     DIFFERENCE: _("The chain and the books do not agree about this wallet."),
     RESTORED: _("The database came back from a backup: what was paid since then is not known here."),
     UNKNOWN: _("The reason was not written down."),

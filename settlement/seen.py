@@ -2,16 +2,24 @@
 
 from django.db.models import Q, QuerySet
 
-from settlement import queries
+from settlement import confirming, queries
 from settlement.models import BankAccount, Deposit, PayoutAddress, Withdrawal
 from users.models import Counterparty, User
 from users.queries.scopes import within, within_or_nobodys
 
 
 def deposits(reader: User) -> QuerySet[Deposit]:
-    """Deposits; for the desk those of nobody yet, too. One query."""
-    rows = Deposit.objects.filter(_of(reader, "client", or_nobodys=True))
-    return rows.select_related("client", "asset", "entered_by", "wallet")
+    """Deposits, with what is under way to a client; for the desk those of nobody yet, too. One query."""
+    if reader.counterparty is not None:
+        return of_client(reader.counterparty)
+    rows = Deposit.objects.filter(within_or_nobodys(reader, "client"))
+    return rows.select_related("client", "asset", "entered_by", "wallet__watch")
+
+
+def of_client(client: Counterparty) -> QuerySet[Deposit]:
+    """A client's deposits, and what its chains are still confirming of it. One query."""
+    rows = Deposit.objects.filter(Q(client=client) | confirming.seen_for(client))
+    return rows.select_related("client", "asset", "entered_by", "wallet__watch")
 
 
 def withdrawals(reader: User) -> QuerySet[Withdrawal]:

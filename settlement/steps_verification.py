@@ -29,20 +29,22 @@ where (one.status = 'reversed' or reversal.id is not null) and not exists (
 REVIEWED = """
 select one.ref, 'left the review without a request that two people carried'
 from settlement_settlementtransition as step join settlement_settlement as one on one.id = step.settlement_id
-where step.from_status = 'needs_review' and step.to_status in ('paying', 'settled') and not exists ({carried})
+where step.from_status = 'needs_review' and step.to_status in ('paying', 'settled', 'settled_manually')
+    and not exists ({carried})
     and not (step.to_status = 'settled' and exists (
         select from settlement_settlementtransition as undone
         where undone.settlement_id = one.id and undone.id < step.id and undone.from_status = 'settled'
     ))
-""".format(carried=CARRIED.format(acts="'settlement.resend', 'settlement.confirm_payment'"))
+""".format(carried=CARRIED.format(acts="'settlement.resend', 'settlement.confirm_payment', 'settlement.take_other'"))
 ABANDONED = """
 select transfer.ref, 'was given up without a request that two people carried' from settlement_transfer as transfer
 cross join lateral settlement_due(transfer.settlement_id, transfer.withdrawal_id, transfer.lp_payment_id) as one
 where transfer.status = 'abandoned' and not exists ({carried})
 """.format(
     carried=CARRIED.format(
-        acts="'settlement.resend', 'settlement.cancel', 'withdrawal.resend', 'withdrawal.give_up',"
-        " 'lp_payment.resend', 'lp_payment.give_up'"
+        acts="'settlement.resend', 'settlement.cancel', 'settlement.take_other',"
+        " 'withdrawal.resend', 'withdrawal.give_up', 'withdrawal.take_other',"
+        " 'lp_payment.resend', 'lp_payment.give_up', 'lp_payment.take_other'"
     )
 )
 LIMITS = """
@@ -84,8 +86,24 @@ where request.status = 'executed' and case request.act
     )
     when 'withdrawal.confirm_payment' then withdrawal.status is distinct from 'confirmed'
     when 'lp_payment.confirm_payment' then lp_payment.status is distinct from 'confirmed'
+    when 'settlement.take_other' then not exists (
+        select from settlement_manualpayment where request_id = request.id
+    )
+    when 'withdrawal.take_other' then not exists (
+        select from settlement_manualpayment where request_id = request.id
+    )
+    when 'lp_payment.take_other' then not exists (
+        select from settlement_manualpayment where request_id = request.id
+    )
     when 'withdrawal.give_up' then withdrawal.status is distinct from 'declined'
     when 'lp_payment.give_up' then lp_payment.status is distinct from 'declined'
+    when 'deposit.take_own' then not exists (
+        select from settlement_deposit where ref = request.subject_ref and (status, reason) = ('left_out', 'own_funds')
+    )
+    when 'deposit.take_off' then not exists (
+        select from settlement_deposit where ref = request.subject_ref and status = 'taken_off'
+    )
+    when 'wallet_policy.change' then (select max(version) from settlement_walletpolicy) = 1
     when 'ledger.adjust' then not exists (select from settlement_journal where key = 'adjust:' || request.ref)
     when 'settlement_policy.change' then (select max(version) from settlement_settlementpolicy) = 1
     else false

@@ -111,16 +111,23 @@ where one.credit_minor <> coalesce((
 ), 0)
 """
 BY_HAND = """
-select one.ref, 'was settled by hand without a request that two people carried' from settlement_settlement as one
-left join settlement_manualpayment as payment on payment.settlement_id = one.id
-where (one.status = 'settled_manually' or payment.id is not null) and not exists ({carried})
-""".format(
-    carried=CARRIED.format(
-        act="settlement.settle_manually",
-        signed="one.status = 'settled_manually' and request.id = payment.request_id and payment.reference ="
-        " coalesce(request.payload ->> 'transaction', request.payload ->> 'bank_reference')",
-    )
+select one.ref, 'was settled by hand without a request that two people carried' from (
+    select id as settlement_id, null::bigint as withdrawal_id, null::bigint as lp_payment_id, ref, status
+    from settlement_settlement
+    union all select null, id, null, ref, status from settlement_withdrawal
+    union all select null, null, id, ref, status from settlement_lppayment
+) as one
+left join settlement_manualpayment as payment on payment.settlement_id = one.settlement_id
+    or payment.withdrawal_id = one.withdrawal_id or payment.lp_payment_id = one.lp_payment_id
+where (one.status = 'settled_manually' or payment.id is not null) and not exists (
+    select from users_approvalrequest as request
+    where request.status = 'executed' and request.id = payment.request_id and request.subject_ref = one.ref
+        and request.act in (
+            'settlement.settle_manually', 'settlement.take_other', 'withdrawal.take_other', 'lp_payment.take_other'
+        ) and one.status in ('settled_manually', 'confirmed')
+        and payment.reference = coalesce(request.payload ->> 'transaction', request.payload ->> 'bank_reference')
 )
+"""
 REFERENCE = """
 select one.ref, concat('is booked by the payment ', one.reference, ', which is booked as ',
     coalesce(other.booked_as, 'nothing'))
@@ -131,15 +138,44 @@ from (
     union all select ref, 'in', return_reference from settlement_withdrawal
     union all select ref, direction, reference from settlement_lppayment
     union all select ref, 'in', return_reference from settlement_lppayment
-    union all select settled.ref, 'out', payment.reference from settlement_manualpayment as payment
-        join settlement_settlement as settled on settled.id = payment.settlement_id
+    union all select due.ref, 'out', payment.reference from settlement_manualpayment as payment
+        cross join lateral settlement_due(payment.settlement_id, payment.withdrawal_id, payment.lp_payment_id) as due
 ) as one
 left join settlement_bookedreference as other
     on (other.way, other.reference) = (one.way, settlement_reference_key(one.reference))
 where one.reference is not null and other.booked_as is distinct from one.ref
 """
+# A wallet that was paused pays again by a request that was carried after its last pause, or is still paused.
+WALLET_OPENED = """
+select wallet.name, 'pays again without a request that two people carried' from settlement_wallet as wallet
+join lateral (
+    select id from users_auditevent where name = 'wallet.paused' and subject_ref = wallet.name order by id desc limit 1
+) as paused on true
+where wallet.paused_at is null and not exists (
+    select from users_auditevent as resumed
+    join users_approvalrequest as request on request.ref = resumed.after ->> 'request'
+    where resumed.name = 'wallet.resumed' and resumed.subject_ref = wallet.name and resumed.id > paused.id
+        and (request.act, request.subject_ref, request.status) = ('wallet.resume', wallet.name, 'executed')
+)
+"""
+WALLET_LIMITS = """
+select concat('limits of wallets v', one.version), 'hold without a request that two people carried'
+from settlement_walletpolicy as one
+where one.version > 1 and not exists (
+    select from users_approvalrequest as request
+    where request.status = 'executed' and request.act = 'wallet_policy.change' and one.limits = (
+        select coalesce(jsonb_object_agg(chain, terms), '{}'::jsonb) from (
+            select substr(term.key, position('_' in term.key) + 1) as chain,
+                jsonb_object_agg(split_part(term.key, '_', 1), term.value) as terms
+            from jsonb_each(request.payload) as term where (term.value #>> '{}')::numeric > 0 group by 1
+        ) as limited
+    )
+)
+"""
 CHECKS = (
     CREDIT,
+    WALLET_OPENED,
+    WALLET_LIMITS,
     REFERENCE,
     BY_HAND,
     FLAG_ON,

@@ -1,23 +1,28 @@
 """
-What a wallet may pay at most, at once and in a day: `WALLET_LIMITS`, a JSON list (docs/wallets.md). Pure.
+What a wallet may pay at most, at once and in a day, as it holds now: one row, the newest.
 
-They bound what a mistake or somebody inside can move. They are in the installation and not in the database, so that
-whoever rules the desk's pages alone does not rule them.
+They bound what a mistake or somebody inside can move, so two people change them.
 """
 
-import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
-from settlement import addresses
+from settlement.addresses import CHAINS
+from settlement.models import WalletPolicy
 from trading.lib.money import USDT, Money
 
-PLAIN = re.compile(r"[1-9][0-9]{0,11}(\.[0-9]{1,6})?", re.ASCII)
-KNOWN = {"chain", "largest", "daily"}
+SUBJECT = "WALLETS"
+LARGEST, DAILY = "largest", "daily"
+WORDS: dict[str, str | Promise] = {
+    LARGEST: _("One payment of a wallet at most (USDT; 0: not limited)"),
+    DAILY: _("A wallet's payments within 24 hours (USDT; 0: not limited)"),
+}
+FIELDS: dict[str, str | Promise] = {
+    f"{limit}_{chain}": words for chain in sorted(CHAINS) for limit, words in WORDS.items()
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,44 +33,39 @@ class Limits:
     daily: int
 
 
+def current() -> WalletPolicy:
+    """Read the newest version; the schema brings the first. One query."""
+    return WalletPolicy.objects.latest("version")
+
+
 def of(chain: str) -> Limits | None:
-    """Say what each wallet of a chain may pay; nothing where nothing is limited."""
-    return configured().get(chain)
+    """Say what each wallet of a chain may pay; nothing where nothing is limited. One query."""
+    found = current().limits.get(chain)
+    return Limits(_minor(found[LARGEST]), _minor(found[DAILY])) if found else None
 
 
-def configured() -> dict[str, Limits]:
-    """
-    The limits of the settings, by chain.
-
-    :raises ImproperlyConfigured: one of them makes no sense; says which and why.
-    """
-    return build(settings.WALLET_LIMITS)
+def words_of(field: str) -> str:
+    """What a field is called, with the chain it is for."""
+    return f"{FIELDS[field]} · {field.partition('_')[2]}"
 
 
-def build(rows: Sequence[Mapping[str, object]]) -> dict[str, Limits]:
-    """
-    The limits of such a list, by chain.
+def values_of(policy: WalletPolicy) -> dict[str, object]:
+    """Write a version as details and evidence have it: plain digits, 0 where nothing is limited."""
+    return {field: policy.limits.get(chain, {}).get(limit, "0") for field, limit, chain in _split()}
 
-    :raises ImproperlyConfigured: one of them makes no sense; says which and why.
-    """
-    found: dict[str, Limits] = {}
-    for row in rows:
-        chain = str(row.get("chain", ""))
-        if set(row) != KNOWN or chain not in addresses.CHAINS or chain in found:
-            raise _wrong(chain, "a row names `chain`, `largest` and `daily`, and each chain once")
-        largest, daily = (_minor(chain, row, field) for field in ("largest", "daily"))
-        if daily < largest:
-            raise _wrong(chain, "`daily` is `largest` at least")
-        found[chain] = Limits(largest, daily)
+
+def limits_in(values: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Write details as a version keeps them: by chain, those without a limit left out."""
+    found: dict[str, dict[str, str]] = {}
+    for field, limit, chain in _split():
+        if Decimal(values[field]):
+            found.setdefault(chain, {})[limit] = values[field]
     return found
 
 
-def _minor(chain: str, row: Mapping[str, object], field: str) -> int:
-    written = row[field]
-    if not isinstance(written, str) or not PLAIN.fullmatch(written):
-        raise _wrong(chain, f"`{field}` is an amount of USDT: a text of plain digits")
+def _split() -> list[tuple[str, str, str]]:
+    return [(field, *field.split("_", 1)) for field in FIELDS]  # type: ignore[misc]  # two parts
+
+
+def _minor(written: str) -> int:
     return Money(Decimal(written), USDT).minor
-
-
-def _wrong(chain: str, why: str) -> ImproperlyConfigured:
-    return ImproperlyConfigured(f"WALLET_LIMITS, {chain or 'a row without a chain'}: {why}.")

@@ -7,7 +7,9 @@ it is booked: whoever dies in between leaves it to the next.
 
 import logging
 from collections.abc import Iterator
+from datetime import timedelta
 
+from django.db.models import F, Q
 from procrastinate.contrib.django import app
 
 from settlement import operations
@@ -17,10 +19,10 @@ from settlement.wallets.base import Arrival, Unreachable, WalletPort
 from trading.lib import clock
 
 log = logging.getLogger(__name__)
-BLOCKS_AT_ONCE = 1000  # what every provider answers in one question for logs
 READS_AT_ONCE = 20
 LOOKED_AT_AGAIN = 50  # a node that was late has them by now
 SEEN_AT_ONCE = 100
+FOLLOWED_FOR, FOLLOWED_EVERY, FOLLOWED_AT_ONCE = timedelta(hours=24), timedelta(minutes=10), 50
 
 type Span = tuple[int, int]
 
@@ -48,23 +50,69 @@ def watch_wallet(wallet: Wallet, port: WalletPort) -> int:
     horizon = port.horizon()
     reading = operations.begin_watch(wallet_id=wallet.pk, height=horizon.head, now=clock.now())
     booked = 0
-    for first, last in _spans(reading, horizon.head):
+    for first, last in _spans(reading, horizon.head, port.blocks_at_once):
         arrivals = port.arrivals(first, last)
         until = min(last, horizon.final)
-        unbooked = operations.record_arrivals(wallet_id=wallet.pk, arrivals=arrivals, until=until, now=clock.now())
+        unbooked = operations.record_arrivals(
+            wallet_id=wallet.pk, arrivals=arrivals, until=until, head=horizon.head, now=clock.now()
+        )
         booked += _book(wallet, arrivals, unbooked)
         _let_go(wallet, arrivals, (first, until))
     return booked
 
 
-def _spans(reading: ArrivalWatch, head: int) -> Iterator[Span]:
+@app.periodic(cron="* * * * *")
+@app.task(name="settlement.follow_arrivals", queue="money", lock="settlement.follow_arrivals")
+def follow_arrivals(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """
+    Every minute: see that the chain still has what was booked, each every ten minutes for a day; and what it undid.
+
+    What no node has any more stops the payments of its chain: a reorganisation went deeper than its settings allow for.
+    """
+    now = clock.now()
+    is_due = Q(looked_at=None) | Q(looked_at__lt=now - FOLLOWED_EVERY)
+    is_kept = Q(status__in=operations.BOOKED_ARRIVALS, final_at__gte=now - FOLLOWED_FOR)
+    rows = Deposit.objects.filter(is_due, is_kept | Q(status=Deposit.Status.UNDONE), wallet__isnull=False)
+    rows = rows.select_related("wallet").order_by(F("looked_at").asc(nulls_first=True), "pk")[:FOLLOWED_AT_ONCE]
+    looked_at: list[int] = []
+    silent: set[str] = set()
+    for deposit in rows:
+        wallet = deposit.wallet
+        if wallet is None or wallet.chain in silent:
+            continue
+        try:
+            _follow(deposit, port_of(wallet))
+            looked_at.append(deposit.pk)
+        except (Unreachable, NoPort) as error:
+            log.warning("chain %s is not looked at: %s", wallet.chain, error)
+            silent.add(wallet.chain)
+    operations.record_arrivals_looked_at(deposit_ids=looked_at, now=clock.now())
+
+
+def _follow(deposit: Deposit, port: WalletPort) -> None:
+    receipt = port.receipt(deposit.tx_hash)
+    blocks = {deposit.block_number, receipt.block_number if receipt else None} - {None}
+    found = next((one for block in blocks if block is not None for one in _same(deposit, block, port)), None)
+    if found is not None:
+        operations.record_arrival_back(deposit_id=deposit.pk, arrival=found, now=clock.now())
+    elif receipt.is_final if receipt else port.is_unseen(deposit.tx_hash):
+        done = operations.record_arrival_undone(deposit_id=deposit.pk, now=clock.now())
+        log.error("deposit %s was booked, and no node has it any more: it is %s", done.ref, done.status)
+
+
+def _same(deposit: Deposit, block: int, port: WalletPort) -> list[Arrival]:
+    wanted = (deposit.tx_hash, deposit.position)
+    return [one for one in port.arrivals(block, block) if (one.tx_hash, one.position) == wanted and one.is_final]
+
+
+def _spans(reading: ArrivalWatch, head: int, size: int) -> Iterator[Span]:
     """The blocks to look at: those of what waits to be booked, then those not read yet and a few before them."""
     begin = max(reading.last + 1 - LOOKED_AT_AGAIN, reading.first + 1)
     waiting = Deposit.objects.filter(wallet=reading.wallet_id, status=Deposit.Status.SEEN, block_number__lt=begin)
     blocks = waiting.order_by("block_number").values_list("block_number", flat=True).distinct()
     yield from [(block, block) for block in blocks[:SEEN_AT_ONCE] if block is not None]
-    for first in range(begin, min(begin + READS_AT_ONCE * BLOCKS_AT_ONCE, head + 1), BLOCKS_AT_ONCE):
-        yield first, min(first + BLOCKS_AT_ONCE - 1, head)
+    for first in range(begin, min(begin + READS_AT_ONCE * size, head + 1), size):
+        yield first, min(first + size - 1, head)
 
 
 def _book(wallet: Wallet, arrivals: list[Arrival], unbooked: list[int]) -> int:

@@ -20,7 +20,7 @@ from django.db import connection
 from trading.lib import clock
 
 # Tables whose rows come with the schema; a reset keeps them.
-LIMITS = ["settlement_settlementpolicy", "settlement_withdrawalpolicy"]
+LIMITS = ["settlement_settlementpolicy", "settlement_withdrawalpolicy", "settlement_walletpolicy"]
 KEPT = ["django_migrations", "django_content_type", "auth_permission", *LIMITS]
 LONGEST = timedelta(minutes=20)  # rates in a desk that is kept must still be good
 SLACK = 1.0  # seconds

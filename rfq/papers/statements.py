@@ -159,7 +159,7 @@ def _account(account: AccountPeriod, statement: Statement, time_zone: str) -> li
     for row in account.movements:
         came, went = amount(max(row.amount, Decimal(0))), amount(max(-row.amount, Decimal(0)))
         balance = words.number(row.balance, scale)
-        rows.append((words.moment(row.at, time_zone), row.ref, words.kind(row.kind), came, went, balance))
+        rows.append((words.moment(row.at, time_zone), row.ref, words.kind(row.kind, row.ref), came, went, balance))
     sums = (amount(account.came_in), amount(account.went_out), words.number(account.closing, scale))
     rows.append((words.moment(until, time_zone), "", _("Closing balance"), *sums))
     columns = [

@@ -19,6 +19,7 @@ KINDS: dict[str, str | Promise] = {
     "delivery": _("Delivery of a trade"),
     "deposit": _("Deposit"),
     "deposit_return": _("Deposit returned"),
+    "deposit_undone": _("Deposit undone by its chain"),
     "withdrawal": _("Withdrawal"),
     "withdrawal_sent": _("Withdrawal"),
     "withdrawal_return": _("Withdrawal returned"),
@@ -30,6 +31,7 @@ KINDS: dict[str, str | Promise] = {
     "adjust": _("Correction"),
 }
 BOOKING = _("Booking")
+BOOKED_BACK = _("Payment booked back")  # a withdrawal or LP payment that its chain undid
 
 
 def language() -> str:
@@ -65,8 +67,10 @@ def _from_left(written: str) -> str:
     return f"\u202d{native}\u202c" if language() in numbers.RIGHT_TO_LEFT else native
 
 
-def kind(name: str) -> str:
-    """What a booking of this kind is."""
+def kind(name: str, ref: str) -> str:
+    """What a booking of this kind is, about what has this ref."""
+    if name == "reversal" and ref.startswith(("WDR-", "LPP-")):
+        return str(BOOKED_BACK)
     return str(KINDS.get(name, BOOKING))
 
 

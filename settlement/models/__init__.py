@@ -5,7 +5,7 @@ from settlement.models.deposits import ArrivalWatch, Deposit
 from settlement.models.destinations import BankAccount
 from settlement.models.ledger import Asset, Balance, Entry, Journal, LedgerAccount
 from settlement.models.lp_payments import LpPayment
-from settlement.models.policies import SettlementPolicy, WithdrawalPolicy
+from settlement.models.policies import SettlementPolicy, WalletPolicy, WithdrawalPolicy
 from settlement.models.reconciling import ChainReading, DatabaseHome, Outflow, Reconciliation
 from settlement.models.references import BookedReference
 from settlement.models.reversals import Reversal
@@ -42,6 +42,7 @@ __all__ = [
     "Transfer",
     "TransferAttempt",
     "Wallet",
+    "WalletPolicy",
     "Withdrawal",
     "WithdrawalPolicy",
 ]

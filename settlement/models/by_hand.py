@@ -9,8 +9,10 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from settlement.models.destinations import BankAccount
+from settlement.models.lp_payments import LpPayment
 from settlement.models.settlements import Settlement
 from settlement.models.transfers import OF_ONE, OfPayable, Transfer, Wallet
+from settlement.models.withdrawals import Withdrawal
 from trading.lib.ids import new_ref
 from trading.lib.states import StateMachine, Transitions
 from users.models import ApprovalRequest
@@ -78,14 +80,24 @@ class PaymentCheck(OfPayable, StateMachine):
 
 class ManualPayment(models.Model):
     """
-    The payment that settled a trade by hand: a transaction the chain confirmed, or a bank's payment. Never changes.
+    The payment that settled something by hand: a transaction the chain confirmed, or a bank's payment. Never changes.
+
+    By bank a trade only; withdrawals and LP payments only after the desk's own payment of them was given up.
 
     `reference` is the transaction's id or the bank's reference; it pays once, among everything that was ever paid.
     """
 
     append_only: ClassVar[bool] = True
 
-    settlement = models.OneToOneField(Settlement, on_delete=models.PROTECT, related_name="paid_by_hand")
+    settlement = models.OneToOneField(
+        Settlement, on_delete=models.PROTECT, null=True, blank=True, related_name="paid_by_hand"
+    )
+    withdrawal = models.OneToOneField(
+        Withdrawal, on_delete=models.PROTECT, null=True, blank=True, related_name="paid_by_hand"
+    )
+    lp_payment = models.OneToOneField(
+        LpPayment, on_delete=models.PROTECT, null=True, blank=True, related_name="paid_by_hand"
+    )
     reference = models.CharField(max_length=80, unique=True)
     check_made = models.OneToOneField(PaymentCheck, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     account = models.ForeignKey(BankAccount, on_delete=models.PROTECT, null=True, blank=True, related_name="+")
@@ -96,9 +108,10 @@ class ManualPayment(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(check_made__isnull=False, account__isnull=True)
-                | Q(check_made__isnull=True, account__isnull=False),
+                | Q(check_made__isnull=True, account__isnull=False, settlement__isnull=False),
                 name="manual_payment_by_one_way",
             ),
+            models.CheckConstraint(condition=OF_ONE, name="manual_payment_of_one"),
         ]
 
     def __str__(self) -> str:

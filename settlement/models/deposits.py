@@ -37,6 +37,8 @@ class Deposit(StateMachine):
         CANCELLED = "cancelled", _("Cancelled")
         GONE = "gone", _("Gone from the chain")
         LEFT_OUT = "left_out", _("Not a deposit")
+        UNDONE = "undone", _("Undone by its chain")
+        TAKEN_OFF = "taken_off", _("Taken off again")
 
     INITIAL: ClassVar[frozenset[str]] = frozenset({Status.ANNOUNCED, Status.RECEIVED, Status.SUSPENSE, Status.SEEN})
     TRANSITIONS: ClassVar[Transitions] = {
@@ -44,8 +46,9 @@ class Deposit(StateMachine):
         Status.RECEIVED: frozenset({Status.CREDITED}),
         Status.SEEN: frozenset({Status.CREDITED, Status.SUSPENSE, Status.GONE, Status.LEFT_OUT}),
         Status.GONE: frozenset({Status.SEEN}),
-        Status.SUSPENSE: frozenset({Status.CREDITED, Status.RETURNED, Status.LEFT_OUT}),
-        Status.CREDITED: frozenset({Status.RETURNED}),
+        Status.SUSPENSE: frozenset({Status.CREDITED, Status.RETURNED, Status.LEFT_OUT, Status.UNDONE}),
+        Status.CREDITED: frozenset({Status.RETURNED, Status.UNDONE}),
+        Status.UNDONE: frozenset({Status.CREDITED, Status.SUSPENSE, Status.TAKEN_OFF}),
     }
 
     ref = models.CharField(max_length=16, unique=True, default=partial(new_ref, "DEP"))
@@ -62,6 +65,7 @@ class Deposit(StateMachine):
     log_index = models.PositiveIntegerField(null=True, blank=True)
     block_number = models.BigIntegerField(null=True, blank=True)
     final_at = models.DateTimeField(null=True, blank=True)
+    looked_at = models.DateTimeField(null=True, blank=True)  # since it is booked: whether the chain has it still
     reason = models.CharField(max_length=64, blank=True, default="", db_default="")
     entered_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
@@ -77,6 +81,11 @@ class Deposit(StateMachine):
             models.Index(fields=["status", "-id"], name="deposit_status"),
             models.Index(fields=["client", "-id"], name="deposit_client"),
             models.Index(fields=["tx_hash"], condition=~Q(tx_hash=""), name="deposit_transaction"),
+            models.Index(
+                fields=["looked_at", "id"],
+                condition=Q(status__in=["credited", "suspense", "undone"], wallet__isnull=False),
+                name="deposit_booked_looked_at",
+            ),
         ]
         constraints = [
             models.UniqueConstraint(fields=["entered_by", "key"], name="deposit_key_once"),
@@ -102,7 +111,7 @@ class Deposit(StateMachine):
                     final_at__isnull=True,
                     reason="",
                 )
-                & ~Q(status__in=["seen", "gone", "left_out"])
+                & ~Q(status__in=["seen", "gone", "left_out", "undone", "taken_off"])
                 | Q(
                     entered_by__isnull=True,
                     wallet__isnull=False,
@@ -124,12 +133,14 @@ class Deposit(StateMachine):
                 name="deposit_booked_when_final",
             ),
             models.CheckConstraint(
-                condition=~Q(status__in=["gone", "left_out"]) & ~Q(status="suspense", wallet__isnull=False)
+                condition=~Q(status__in=["gone", "left_out", "undone", "taken_off"])
+                & ~Q(status="suspense", wallet__isnull=False)
                 | ~Q(reason=""),
                 name="deposit_says_why",
             ),
             models.CheckConstraint(
-                condition=Q(client__isnull=False) | Q(status__in=["suspense", "returned", "seen", "gone", "left_out"]),
+                condition=Q(client__isnull=False)
+                | Q(status__in=["suspense", "returned", "seen", "gone", "left_out", "undone", "taken_off"]),
                 name="deposit_without_client_waits",
             ),
             models.CheckConstraint(
@@ -164,11 +175,13 @@ class ArrivalWatch(models.Model):
     How far the transfers to a wallet were read from its chain, every node that can be believed agreeing.
 
     What came up to `first` was before anybody watched, and is nobody's deposit. Up to `last` no block changes any more.
+    `head` is the highest block of the chain when it was looked at last.
     """
 
     wallet = models.OneToOneField(Wallet, on_delete=models.PROTECT, primary_key=True, related_name="watch")
     first = models.BigIntegerField()
     last = models.BigIntegerField()
+    head = models.BigIntegerField(default=0, db_default=0)
     looked_at = models.DateTimeField()
 
     class Meta:

@@ -1,4 +1,4 @@
-"""The limits of settlement and of withdrawals, each a row of versions that two people carry."""
+"""The limits of settlement, of withdrawals and of the wallets, each a row of versions that two people carry."""
 
 from typing import ClassVar
 
@@ -59,6 +59,27 @@ class WithdrawalPolicy(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(largest__gt=0, daily__gte=F("largest")), name="withdrawal_policy_sane"),
         ]
+
+    def __str__(self) -> str:
+        return f"v{self.version}"
+
+
+class WalletPolicy(models.Model):
+    """
+    One version of what the wallets may pay at most. A newer version replaces it; no version ever changes.
+
+    Version 1 comes with the schema; every later one is carried by two (`wallet_policy.change`). `limits` has by chain
+    what is `largest` at once and `daily` within 24 hours: USDT in plain digits. A chain that it lacks is not limited.
+    """
+
+    append_only: ClassVar[bool] = True
+
+    version = models.PositiveIntegerField(unique=True)
+    limits = models.JSONField()
+    made_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "wallet policies"
 
     def __str__(self) -> str:
         return f"v{self.version}"

@@ -102,7 +102,7 @@ class Settlement(StateMachine):
         ),
         Status.BLOCKED: frozenset({Status.APPROVED, Status.SETTLED_MANUALLY, Status.CANCELLED}),
         Status.PAYING: frozenset({Status.SETTLED, Status.NEEDS_REVIEW}),
-        Status.NEEDS_REVIEW: frozenset({Status.PAYING, Status.SETTLED, Status.CANCELLED}),
+        Status.NEEDS_REVIEW: frozenset({Status.PAYING, Status.SETTLED, Status.SETTLED_MANUALLY, Status.CANCELLED}),
         Status.SETTLED: frozenset({Status.NEEDS_REVIEW, Status.REVERSED}),
     }
 

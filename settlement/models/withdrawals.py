@@ -46,7 +46,7 @@ class Withdrawal(StateMachine):
         Status.SENT: frozenset({Status.CONFIRMED, Status.RETURNED}),
         Status.PAYING: frozenset({Status.CONFIRMED, Status.NEEDS_REVIEW}),
         Status.NEEDS_REVIEW: frozenset({Status.PAYING, Status.CONFIRMED, Status.DECLINED}),
-        Status.CONFIRMED: frozenset({Status.RETURNED}),
+        Status.CONFIRMED: frozenset({Status.RETURNED, Status.NEEDS_REVIEW}),
     }
 
     ref = models.CharField(max_length=16, unique=True, default=partial(new_ref, "WDR"))

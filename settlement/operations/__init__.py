@@ -42,6 +42,7 @@ from settlement.operations.opening import Terms, TooMuchWaits, open_settlement
 from settlement.operations.pausing import WalletPaused, pause_wallet, pause_wallet_by_hand
 from settlement.operations.paying import pay, promised, resume_blocked
 from settlement.operations.paying_out import pay_out, pay_out_waiting
+from settlement.operations.pruning import prune_reconciliations
 from settlement.operations.reconciling import (
     declare_restored,
     notice_home,
@@ -70,6 +71,12 @@ from settlement.operations.tracking import (
     record_undone,
     replace_attempt,
 )
+from settlement.operations.undone_arrivals import BOOKED as BOOKED_ARRIVALS
+from settlement.operations.undone_arrivals import (
+    record_arrival_back,
+    record_arrival_undone,
+    record_arrivals_looked_at,
+)
 from settlement.operations.waiting import fund_waiting
 from settlement.operations.withdrawals import (
     Offer,
@@ -83,6 +90,7 @@ from settlement.operations.withdrawals import (
 )
 
 __all__ = [
+    "BOOKED_ARRIVALS",
     "Netting",
     "NewAddress",
     "NewBankAccount",
@@ -133,7 +141,11 @@ __all__ = [
     "permit_fill",
     "permit_sending",
     "promised",
+    "prune_reconciliations",
+    "record_arrival_back",
+    "record_arrival_undone",
     "record_arrivals",
+    "record_arrivals_looked_at",
     "record_broadcast",
     "record_confirmed",
     "record_deposit",

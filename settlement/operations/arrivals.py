@@ -68,7 +68,7 @@ class SeenArrival(Protocol):
 @operation
 def begin_watch(*, wallet_id: int, height: int, now: datetime) -> ArrivalWatch:
     """Watch a wallet from the block after this one. One that is watched already stays as it is."""
-    begun = {"first": height, "last": height, "looked_at": now}
+    begun = {"first": height, "last": height, "head": height, "looked_at": now}
     watch, is_new = ArrivalWatch.objects.get_or_create(wallet_id=wallet_id, defaults=begun)
     if is_new:
         wallet = Wallet.objects.get(pk=wallet_id)
@@ -78,15 +78,17 @@ def begin_watch(*, wallet_id: int, height: int, now: datetime) -> ArrivalWatch:
 
 
 @operation
-def record_arrivals(*, wallet_id: int, arrivals: Sequence[SeenArrival], until: int, now: datetime) -> list[int]:
+def record_arrivals(
+    *, wallet_id: int, arrivals: Sequence[SeenArrival], until: int, head: int, now: datetime
+) -> list[int]:
     """
     Keep what was seen, and how far the chain was read to where it is final. The answer: those that are to be booked.
 
     Two watchers at once come one after the other; what one has kept is there for the other.
     """
     watch = ArrivalWatch.objects.select_for_update().get(pk=wallet_id)
-    watch.last, watch.looked_at = max(watch.last, until), now
-    watch.save(update_fields=["last", "looked_at"])
+    watch.last, watch.head, watch.looked_at = max(watch.last, until), head, now
+    watch.save(update_fields=["last", "head", "looked_at"])
     rows = Deposit.objects.filter(wallet=wallet_id, tx_hash__in={one.tx_hash for one in arrivals})
     known = {(row.tx_hash, row.position): row for row in rows}
     wallet = Wallet.objects.select_related("account__asset").get(pk=wallet_id)
@@ -111,7 +113,7 @@ def book_arrival(*, deposit_id: int, now: datetime) -> Deposit:
 
     Booked already, it stays as it is. The database refuses what is not final (MN38) or not the client's (MN11).
     """
-    deposit = _locked(deposit_id)
+    deposit = locked_arrival(deposit_id)
     if deposit.status != Status.SEEN:
         return deposit
     client, reason = _whose(deposit)
@@ -119,21 +121,21 @@ def book_arrival(*, deposit_id: int, now: datetime) -> Deposit:
         credit(deposit, client, actor=None, now=now)
     elif reason in {OWN_WALLET, OF_LP}:
         deposit.move(Status.LEFT_OUT, at=now, reason=reason, final_at=now)
-        _record("deposit.left_out", deposit, now=now)
+        record("deposit.left_out", deposit, now=now)
     else:
         deposit.move(Status.SUSPENSE, at=now, reason=reason, final_at=now)
         _post(deposit, "deposit_suspense", deposit.wallet_account, ledger.desk("suspense", deposit.asset.unit))
-        _record("deposit.of_unknown", deposit, now=now)
+        record("deposit.of_unknown", deposit, now=now)
     return deposit
 
 
 @operation
 def record_gone(*, deposit_id: int, now: datetime) -> Deposit:
     """No node has it any more, and its block is final: a reorganisation left it out. Nothing was credited."""
-    deposit = _locked(deposit_id)
+    deposit = locked_arrival(deposit_id)
     if deposit.status == Status.SEEN:
         deposit.move(Status.GONE, at=now, reason=REORGANISED)
-        _record("deposit.gone", deposit, now=now)
+        record("deposit.gone", deposit, now=now)
     return deposit
 
 
@@ -145,7 +147,7 @@ def leave_to_lp(payment: LpPayment, *, amount: Decimal, reference: str, now: dat
     if payment.wallet is not None and found is not None:
         found.move(Status.LEFT_OUT, at=now, reason=OF_LP)
         _post(found, "deposit_left_out", ledger.desk("suspense", found.asset.unit), found.wallet_account)
-        _record("deposit.left_out", found, now=now)
+        record("deposit.left_out", found, now=now)
 
 
 def minimum_deposit() -> Decimal:
@@ -207,7 +209,7 @@ def _see(arrival: SeenArrival, wallet: Wallet, *, now: datetime) -> Deposit:
         updated_at=now,
     )
     deposit.save(force_insert=True)
-    _record("deposit.seen", deposit, now=now)
+    record("deposit.seen", deposit, now=now)
     return deposit
 
 
@@ -216,12 +218,13 @@ def _see_again(row: Deposit, arrival: SeenArrival, *, now: datetime) -> None:
     place = {"block_number": arrival.block_number, "log_index": arrival.log_index}
     if row.status == Status.GONE:
         row.move(Status.SEEN, at=now, reason="", **place)
-        _record("deposit.seen", row, now=now)
+        record("deposit.seen", row, now=now)
     elif (row.block_number, row.log_index) != (arrival.block_number, arrival.log_index):
         Deposit.objects.filter(pk=row.pk, status=Status.SEEN).update(updated_at=now, **place)
 
 
-def _locked(deposit_id: int) -> Deposit:
+def locked_arrival(deposit_id: int) -> Deposit:
+    """Lock what came on a chain. Assumes a transaction."""
     rows = Deposit.objects.select_related("asset", "wallet__account").select_for_update(of=("self",))
     return rows.get(pk=deposit_id)
 
@@ -232,7 +235,8 @@ def _post(deposit: Deposit, kind: str, debited: str, credited: str) -> None:
     ledger.post(Posting(f"{kind.replace('_', '-')}:{deposit.ref}", kind, deposit.ref, legs))
 
 
-def _record(event: str, deposit: Deposit, *, now: datetime) -> None:
+def record(event: str, deposit: Deposit, *, now: datetime) -> None:
+    """Keep what became of it as evidence: nobody did it."""
     wallet = deposit.wallet
     after = {
         "amount": str(Money(deposit.amount or Decimal(0), deposit.asset.unit)),

@@ -1,5 +1,7 @@
-"""Settling by hand: the trade is delivered by a payment that people made. Assumes what two people decided."""
+"""Settling by hand: what is owed was paid by a payment that people made. Assumes what two people decided."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
 from django.db.models import F
@@ -7,12 +9,16 @@ from django.db.models.functions import Greatest
 
 from settlement import ledger, legs
 from settlement.ledger import InsufficientBalance, Posting
-from settlement.models import BankAccount, ManualPayment, PaymentCheck, Settlement, Wallet
+from settlement.models import BankAccount, ManualPayment, Payable, PaymentCheck, Settlement, Wallet, Withdrawal
+from settlement.operations import undone
+from settlement.operations.lp_paying import finish_lp_payment
+from settlement.operations.paying_out import finish_on_chain
 from settlement.transactions import WalletShort
 from trading.lib.money import USDT
 from users.models import ApprovalRequest
 
 Status = Settlement.Status
+ENDS = {"settlement": Status.SETTLED_MANUALLY, "withdrawal": "confirmed", "lp_payment": "confirmed"}
 
 
 def settle_by_transaction(
@@ -25,18 +31,53 @@ def settle_by_transaction(
 
     :raises WalletShort: the ledger shows less in that wallet.
     """
+    wallet = _paid_by(settlement, check, request=request, now=now)
+    with _covered():
+        _deliver(settlement, wallet, now=now)
+
+
+def pay_otherwise(owner: Payable, check: PaymentCheck, *, request: ApprovalRequest, now: datetime) -> None:
+    """
+    The same of whatever is paid on chain, after its own payment was given up. What was delivered before is paid again.
+
+    :raises WalletShort: the ledger shows less in that wallet.
+    """
+    wallet = _paid_by(owner, check, request=request, now=now)
+    with _covered():
+        if undone.was_delivered(owner):
+            undone.pay_again(owner, wallet, key=check.ref, is_held=False)
+            owner.move(ENDS[owner.word], at=now, reason="by_hand", detail="")
+        elif isinstance(owner, Settlement):
+            _deliver(owner, wallet, now=now)
+        elif isinstance(owner, Withdrawal):
+            finish_on_chain(owner, wallet, now=now, is_held=False)
+        else:
+            finish_lp_payment(owner, wallet, now=now, is_held=False)
+
+
+def _paid_by(owner: Payable, check: PaymentCheck, *, request: ApprovalRequest, now: datetime) -> str:
+    """Write the payment down; the account of the wallet that made it."""
     assert check.wallet is not None  # noqa: S101 - the database: it is verified
     assert check.nonce is not None  # noqa: S101 - likewise
     after = Greatest(F("next_nonce"), check.nonce + 1)
     Wallet.objects.filter(pk=check.wallet.pk).update(next_nonce=after)
-    ManualPayment.objects.create(
-        settlement=settlement, reference=check.transaction, check_made=check, request=request, made_at=now
-    )
-    lines = legs.client_release(settlement) + legs.delivery(settlement, check.wallet.account.code)
+    payment = ManualPayment(reference=check.transaction, check_made=check, request=request, made_at=now)
+    setattr(payment, owner.word, owner)
+    payment.save(force_insert=True)
+    return check.wallet.account.code
+
+
+@contextmanager
+def _covered() -> Iterator[None]:
     try:
-        ledger.post(Posting(f"delivery:{settlement.ref}", "delivery", settlement.ref, lines))
+        yield
     except InsufficientBalance as error:
         raise WalletShort from error
+
+
+def _deliver(settlement: Settlement, wallet_account: str, *, now: datetime) -> None:
+    lines = legs.client_release(settlement) + legs.delivery(settlement, wallet_account)
+    ledger.post(Posting(f"delivery:{settlement.ref}", "delivery", settlement.ref, lines))
     _settled(settlement, now=now)
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from settlement import autosettle, ledger
 from settlement.ledger import POSTED, Leg, Posting
 from settlement.models import LpPayment
+from settlement.operations import undone
 from settlement.operations.lp_payments import Direction, open_between
 from settlement.operations.signing import Hindrance, Signer, unhindered
 from settlement.operations.starting import start_or_wait
@@ -39,6 +40,8 @@ def pay_lp(*, payment_id: int, signer: Signer, now: datetime, hindrance: Hindran
 
 def hindered(payment: LpPayment) -> str:
     """Say what stands in its way whatever the wallet: the desk owes less by now; "" when nothing does."""
+    if undone.was_delivered(payment):
+        return ""  # it is booked as paid, and what it paid is in transit
     owed = open_between(payment.lp, payment.asset, Direction.OUT, until=payment.netted_until, but=payment)
     return OWED_LESS if payment.amount > owed else ""
 
@@ -54,11 +57,15 @@ def pay_lps_waiting(*, now: datetime) -> int:  # noqa: ARG001 - every operation 
     return len(found)
 
 
-def finish_lp_payment(payment: LpPayment, wallet_account: str, *, now: datetime) -> None:
-    """It is final on chain: let the wallet's hold go and book what left. Assumes the transaction that saw it."""
+def finish_lp_payment(payment: LpPayment, wallet_account: str, *, now: datetime, is_held: bool = True) -> None:
+    """
+    It is final on chain: let the wallet's hold go and book what left. Assumes the transaction that saw it.
+
+    :param is_held: whether the wallet holds it.
+    """
     minor = ledger.minor(payment.amount, USDT)
     lines = (
-        *ledger.hold_hot(wallet_account, USDT, -minor),
+        *(ledger.hold_hot(wallet_account, USDT, -minor) if is_held else ()),
         Leg(ledger.of(payment.lp, USDT), POSTED, minor),
         Leg(wallet_account, POSTED, -minor),
     )

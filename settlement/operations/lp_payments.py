@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from settlement import ledger, payments
 from settlement.ledger import Posting
 from settlement.models import Asset, BankAccount, LpPayment, PayoutAddress, Wallet
+from settlement.operations import undone
 from settlement.operations.arrivals import leave_to_lp
 from settlement.operations.deposits import NotAnAmount, bank_details, require_reference
 from settlement.operations.withdrawals import VOID, NotByBank, require_not_booked
@@ -290,6 +291,8 @@ def take_back_lp_payment(payment: LpPayment, *, reference: str, now: datetime) -
 def give_up(payment: LpPayment, *, now: datetime) -> None:
     """Its payment on chain can never happen: it is owed as before. Assumes it locked, and two who decided."""
     before = payment.status
+    if undone.was_delivered(payment):
+        undone.reverse(payment)
     payment.move(Status.DECLINED, at=now, reason=VOID)
     _record("lp_payment.declined", payment, actor=None, now=now, before=before)
 

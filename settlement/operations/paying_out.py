@@ -49,13 +49,17 @@ def pay_out_waiting(*, now: datetime) -> int:  # noqa: ARG001 - every operation 
     return len(found)
 
 
-def finish_on_chain(withdrawal: Withdrawal, wallet_account: str, *, now: datetime) -> None:
-    """It is final on chain: let both holds go, book what left and the fee. Assumes the transaction that saw it."""
+def finish_on_chain(withdrawal: Withdrawal, wallet_account: str, *, now: datetime, is_held: bool = True) -> None:
+    """
+    It is final on chain: let both holds go, book what left and the fee. Assumes the transaction that saw it.
+
+    :param is_held: whether the wallet holds it.
+    """
     total, fee = ledger.minor(withdrawal.amount + withdrawal.fee, USDT), ledger.minor(withdrawal.fee, USDT)
     client, amount = ledger.of(withdrawal.client, USDT), total - fee
     lines = (
         *ledger.hold(client, USDT, -total),
-        *ledger.hold_hot(wallet_account, USDT, -amount),
+        *(ledger.hold_hot(wallet_account, USDT, -amount) if is_held else ()),
         Leg(client, POSTED, total),
         Leg(wallet_account, POSTED, -amount),
         Leg(ledger.desk("revenue", USDT), POSTED, -fee),

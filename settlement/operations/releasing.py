@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from settlement import autosettle, ledger, legs
 from settlement.ledger import Posting
 from settlement.models import Settlement
+from settlement.operations import undone
 from settlement.operations.paying import obstacle_of, stop
 from settlement.operations.waiting import wake
 from trading.lib import jobs
@@ -147,8 +148,15 @@ def sweep(*, now: datetime) -> int:
 
 
 def cancel(settlement: Settlement, *, now: datetime) -> None:
-    """Let the client's money go and undo what LP and desk owe each other. Assumes it locked, and two who decided."""
-    lines = legs.client_release(settlement) + legs.lp_accrual_undone(settlement)
-    ledger.post(Posting(f"cancel:{settlement.ref}", "cancel", settlement.ref, lines))
+    """
+    Let the client's money go and undo what LP and desk owe each other. Assumes it locked, and two who decided.
+
+    What was delivered before the chain undid it is booked back.
+    """
+    if settlement.settled_at is None:
+        lines = legs.client_release(settlement) + legs.lp_accrual_undone(settlement)
+        ledger.post(Posting(f"cancel:{settlement.ref}", "cancel", settlement.ref, lines))
+    else:
+        undone.reverse(settlement)
     settlement.move(Status.CANCELLED, at=now, reason="cancelled", detail="")
     wake(settlement.client)

@@ -5,7 +5,8 @@ from datetime import datetime
 from django.utils.translation import gettext_lazy as _
 
 from settlement import ledger
-from settlement.ledger import POSTED, InsufficientBalance, Leg, Posting
+from settlement.ledger import InsufficientBalance, Posting
+from settlement.legs import opposite
 from settlement.models import Journal, Reversal, Settlement
 from settlement.operations.releasing import locked
 from settlement.operations.waiting import wake
@@ -65,12 +66,6 @@ def journals_of(settlement: Settlement) -> list[Journal]:
         .order_by("pk")
         .prefetch_related("entries__account__asset", "entries__account__balance")
     )
-
-
-def opposite(journal: Journal) -> tuple[Leg, ...]:
-    """The other way round of all that it moved. Holds it let go stay let go. Needs its entries loaded."""
-    moved = [entry for entry in journal.entries.all() if entry.layer == POSTED]
-    return tuple(Leg(entry.account.code, POSTED, -int(entry.amount)) for entry in moved)
 
 
 def reverse(ref: str, *, request: ApprovalRequest, evidence: str, dispute: str, now: datetime) -> Settlement:

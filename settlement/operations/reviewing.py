@@ -6,15 +6,16 @@ from typing import Any
 from settlement import autosettle, ledger
 from settlement.ledger import Posting
 from settlement.models import LpPayment, Payable, PaymentCheck, Transfer, TransferAttempt, Withdrawal
-from settlement.operations import lp_paying, lp_payments, payables, paying_out, signing, withdrawals
+from settlement.operations import by_hand, lp_paying, lp_payments, payables, paying_out, signing, undone, withdrawals
 from settlement.operations.signing import Hindrance, Signer, unhindered
 from settlement.operations.starting import choose, start
-from settlement.operations.tracking import EXPIRED, deliver
+from settlement.operations.tracking import EXPIRED, deliver, made_again
 from trading.lib import jobs
 from trading.lib.jobs import Later
 from trading.lib.money import USDT
 from trading.lib.operations import operation
 from users import audit
+from users.models import ApprovalRequest
 
 HALT_SECONDS = 15
 
@@ -40,9 +41,12 @@ def _let_go(transfer: Transfer, *, now: datetime) -> None:
     transfer.move(Transfer.Status.ABANDONED, at=now, reason="void")
     for attempt in transfer.attempts.filter(status__in=[attempts.SIGNED, attempts.BROADCAST]):
         attempt.move(ended, at=now)
-    ref, minor = transfer.owner_ref, int(transfer.amount_minor)
-    lines = ledger.hold_hot(transfer.wallet.account.code, USDT, -minor)
-    ledger.post(Posting(f"wallet-release:{ref}:{transfer.generation}", "wallet_release", ref, lines))
+    if transfer.final_at is None:
+        ref, minor = transfer.owner_ref, int(transfer.amount_minor)
+        lines = ledger.hold_hot(transfer.wallet.account.code, USDT, -minor)
+        ledger.post(Posting(f"wallet-release:{ref}:{transfer.generation}", "wallet_release", ref, lines))
+    else:
+        undone.take_back(transfer)
     change = audit.Change(after={"generation": transfer.generation}, reason="void")
     audit.record("transfer.abandoned", actor=None, subject=transfer, at=now, change=change)
 
@@ -65,7 +69,8 @@ def give_up(owner: Payable, *, now: datetime) -> None:
     """
     Give the last payment up, and end what it was to pay: the client's money is free, what is owed stays owed.
 
-    A settlement is cancelled instead: see `releasing.cancel`.
+    What was booked when it was delivered, before the chain undid it, is booked back. A settlement is cancelled instead:
+    see `releasing.cancel`.
     """
     transfer = latest(owner)
     assert transfer is not None  # noqa: S101 - what was proved was proved of it
@@ -81,11 +86,27 @@ def confirm(owner: Payable, check: PaymentCheck, *, now: datetime) -> None:
     transfer = latest(owner)
     assert transfer is not None  # noqa: S101 - one of its attempts is what was checked
     seen = {"block_number": check.block_number, "confirmations": check.confirmations}
-    transfer.move(Transfer.Status.FINAL, at=now, reason="confirmed", final_at=now, **seen)
+    final_at = transfer.final_at
+    transfer.move(Transfer.Status.FINAL, at=now, reason="confirmed", final_at=final_at or now, **seen)
     attempt = transfer.attempts.get(tx_hash=check.transaction)
     if attempt.status != TransferAttempt.Status.MINED:
         attempt.move(TransferAttempt.Status.MINED, at=now)
-    deliver(transfer, now=now)
+    if final_at is None:
+        deliver(transfer, now=now)
+    else:
+        made_again(transfer, now=now)
+
+
+def take_other(owner: Payable, check: PaymentCheck, *, request: ApprovalRequest, now: datetime) -> None:
+    """
+    Give the last payment up: another transaction out of a wallet of the desk paid it, as the check says.
+
+    :raises WalletShort: the ledger shows less in that wallet.
+    """
+    transfer = latest(owner)
+    assert transfer is not None  # noqa: S101 - what was proved was proved of it
+    abandon(transfer, now=now)
+    by_hand.pay_otherwise(owner, check, request=request, now=now)
 
 
 @operation

@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Protocol
 
 from settlement import autosettle
-from settlement.models import Settlement, Transfer, TransferAttempt
-from settlement.operations import gas
+from settlement.models import Payable, Transfer, TransferAttempt
+from settlement.operations import gas, undone
 from settlement.operations.lp_paying import finish_lp_payment
 from settlement.operations.pausing import paused
 from settlement.operations.paying import settle
@@ -19,6 +19,7 @@ from trading.lib.operations import operation
 from users import audit
 
 EXPIRED = "expired_unseen"
+DONE = {"settlement": "settled", "withdrawal": "confirmed", "lp_payment": "confirmed"}  # once it was delivered
 
 
 class SeenReceipt(Protocol):
@@ -138,7 +139,7 @@ def record_receipt(*, transfer_id: int, receipt: SeenReceipt | None, now: dateti
     if final_at is None:
         deliver(transfer, now=now)
     else:
-        _made_again(transfer, now=now)
+        made_again(transfer, now=now)
     return transfer
 
 
@@ -158,11 +159,9 @@ def record_undone(*, transfer_id: int, now: datetime) -> Transfer:
     paused(transfer.wallet_id, UNDONE, now=now)
     change = audit.Change(after={"wallet": transfer.wallet.name, "of": transfer.owner_ref}, reason=UNDONE)
     audit.record("transfer.undone", actor=None, subject=transfer, at=now, change=change)
-    settlement = transfer.settlement
-    if settlement is not None and settlement.status == Settlement.Status.SETTLED:
-        settlement.move(Settlement.Status.NEEDS_REVIEW, at=now, reason=UNDONE, detail=transfer.ref)
-        change = audit.Change(after={"transfer": transfer.ref}, reason=UNDONE)
-        audit.record("settlement.needs_review", actor=None, subject=settlement, at=now, change=change)
+    owner = transfer.owner
+    if owner.status == DONE[owner.word]:
+        _doubt(owner, transfer, UNDONE, now=now)
     send_again(transfer)
     return transfer
 
@@ -174,19 +173,28 @@ def record_still_there(*, transfer_ids: Sequence[int], now: datetime) -> int:
     return final.update(looked_at=now)
 
 
-def _made_again(transfer: Transfer, *, now: datetime) -> None:
+def made_again(transfer: Transfer, *, now: datetime) -> None:
     """What was undone is final again: it was delivered and booked the first time."""
-    settlement = transfer.settlement
-    if settlement is not None and settlement.status == Settlement.Status.NEEDS_REVIEW:
-        settlement.move(Settlement.Status.SETTLED, at=now, reason="final_again", detail="")
+    if transfer.owner.status == "needs_review":
+        _done_again(transfer.owner, transfer, "final_again", now=now)
     change = audit.Change(after={"wallet": transfer.wallet.name, "of": transfer.owner_ref}, reason="final_again")
     audit.record("transfer.made_again", actor=None, subject=transfer, at=now, change=change)
 
 
+def _done_again(owner: Payable, transfer: Transfer, reason: str, *, now: datetime) -> None:
+    """What was delivered before is doubted no longer."""
+    owner.move(DONE[owner.word], at=now, reason=reason, detail="")
+    change = audit.Change(after={"transfer": transfer.ref}, reason=reason)
+    audit.record(f"{owner.word}.{reason}", actor=None, subject=owner, at=now, change=change)
+
+
 def deliver(transfer: Transfer, *, now: datetime) -> None:
     """Close what it paid, once, with its journal. Assumes the transaction that saw it final."""
-    account = transfer.wallet.account.code
-    if transfer.settlement is not None:
+    account, owner = transfer.wallet.account.code, transfer.owner
+    if transfer.generation > 1 and undone.was_delivered(owner, but=transfer):
+        undone.pay_again(owner, account, key=transfer.generation, is_held=True)
+        _done_again(owner, transfer, "paid_again", now=now)
+    elif transfer.settlement is not None:
         settle(transfer.settlement, account, now=now, paid_by=account)
     elif transfer.withdrawal is not None:
         finish_on_chain(transfer.withdrawal, account, now=now)
@@ -229,7 +237,11 @@ def _review(transfer: Transfer, reason: str, *, now: datetime) -> None:
         change = audit.Change(after={"wallet": transfer.wallet.name, "of": transfer.owner_ref}, reason=reason)
         audit.record("transfer.undone", actor=None, subject=transfer, at=now, change=change)
         return
-    owner = transfer.owner
+    _doubt(transfer.owner, transfer, reason, now=now)
+
+
+def _doubt(owner: Payable, transfer: Transfer, reason: str, *, now: datetime) -> None:
+    """People have to look at what a payment was for."""
     owner.move("needs_review", at=now, reason=reason, detail=transfer.ref)
     change = audit.Change(after={"transfer": transfer.ref}, reason=reason)
     audit.record(f"{owner.word}.needs_review", actor=None, subject=owner, at=now, change=change)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from settlement import ledger, payments, withdrawal_limits
 from settlement.ledger import InsufficientBalance, Posting
 from settlement.models import Asset, BankAccount, PayoutAddress, Withdrawal, WithdrawalPolicy
+from settlement.operations import undone
 from settlement.operations.deposits import NotAnAmount, OtherDeposit, require_reference
 from settlement.operations.paying_out import total_of
 from settlement.operations.waiting import wake
@@ -277,7 +278,12 @@ def take_back(withdrawal: Withdrawal, *, reference: str, now: datetime) -> None:
 
 def give_up(withdrawal: Withdrawal, *, now: datetime) -> None:
     """Its payment on chain can never happen: the money is free again. Assumes it locked, and two who decided."""
-    _end(withdrawal, Status.DECLINED, reason=VOID, now=now)
+    if undone.was_delivered(withdrawal):
+        undone.reverse(withdrawal)
+        withdrawal.move(Status.DECLINED, at=now, reason=VOID)
+        wake(withdrawal.client)
+    else:
+        _end(withdrawal, Status.DECLINED, reason=VOID, now=now)
     _record("withdrawal.declined", withdrawal, actor=None, now=now)
 
 

@@ -1,6 +1,6 @@
 """The acts on money that two decide."""
 
-from settlement.own_acts import reviewing
+from settlement.own_acts import chain_deposits, reviewing
 from settlement.own_acts.adjusting import AdjustLedger
 from settlement.own_acts.by_hand import SettleManually
 from settlement.own_acts.credit import ChangeCredit
@@ -14,6 +14,7 @@ from settlement.own_acts.settlements import (
     ReleaseBacklog,
     ReleaseSettlement,
 )
+from settlement.own_acts.wallet_policy import ChangeWalletPolicy
 from settlement.own_acts.wallets import ResumeWallet
 from settlement.own_acts.withdrawal_policy import ChangeWithdrawalPolicy
 from settlement.own_acts.withdrawals import ApproveWithdrawal, ReturnWithdrawal
@@ -25,6 +26,7 @@ ACTS: tuple[type[acts.Act], ...] = (
     AddBankAccount,
     ConfirmDeposit,
     ReturnDeposit,
+    *chain_deposits.ACTS,
     ApproveWithdrawal,
     ReturnWithdrawal,
     ApproveLpPayment,
@@ -41,6 +43,7 @@ ACTS: tuple[type[acts.Act], ...] = (
     ReleaseBacklog,
     ChangeSettlementPolicy,
     ChangeWithdrawalPolicy,
+    ChangeWalletPolicy,
 )
 
 

@@ -7,13 +7,16 @@ from typing import ClassVar
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as lazy
 
+from settlement import payments
 from settlement.models import LpPayment, Payable, PaymentCheck, Settlement, TransferAttempt, Withdrawal
 from settlement.operations import payables, reviewing
 from settlement.operations.lp_payments import require_owed
+from settlement.operations.undone import was_delivered
 from settlement.own_acts.lp_payments import OnLpPayment
 from settlement.own_acts.proofs import require_in_review, shown, verified, void_of
 from settlement.own_acts.settlements import OnSettlement
 from settlement.own_acts.withdrawals import OnWithdrawal
+from settlement.transactions import PaymentUsed
 from users import acts, audit
 from users.acts import Act, Check, Line, Payload
 from users.models import ApprovalRequest
@@ -42,7 +45,7 @@ class OnReview(Act):
         """
 
     @abstractmethod
-    def act(self, row: Payable, check: PaymentCheck, *, now: datetime) -> None:
+    def act(self, row: Payable, check: PaymentCheck, request: ApprovalRequest, *, now: datetime) -> None:
         """Do it. The row is locked."""
 
     def describe(self, subject_ref: str, payload: Payload) -> list[Line]:
@@ -72,7 +75,7 @@ class OnReview(Act):
         """Do it on what still holds."""
         row = payables.locked(request.subject_ref)
         check = self.proof(row, request.payload)
-        self.act(row, check, now=now)
+        self.act(row, check, request, now=now)
         after = {"check": check.ref} | ({"transaction": check.transaction} if check.transaction else {})
         change = acts.carried(request, before={"status": "needs_review"}, after=after)
         audit.record(self.event, actor=request.requested_by, subject=row, at=now, change=change)
@@ -91,11 +94,11 @@ class Resend(OnReview):
         :raises MoreThanOwed: the desk owes the LP less by now.
         """
         check = void_of(row, payload)
-        if isinstance(row, LpPayment):
+        if isinstance(row, LpPayment) and not was_delivered(row):
             require_owed(row)
         return check
 
-    def act(self, row: Payable, check: PaymentCheck, *, now: datetime) -> None:  # noqa: ARG002 - the interface
+    def act(self, row: Payable, _check: PaymentCheck, _request: ApprovalRequest, *, now: datetime) -> None:
         """Give the last payment up; a job signs the next generation."""
         reviewing.resend(row, now=now)
 
@@ -120,9 +123,43 @@ class TakeAsPaid(OnReview):
             raise BadPayload(field="check")
         return check
 
-    def act(self, row: Payable, check: PaymentCheck, *, now: datetime) -> None:
-        """Deliver."""
+    def act(self, row: Payable, check: PaymentCheck, _request: ApprovalRequest, *, now: datetime) -> None:
+        """Deliver, unless it was delivered before its chain undid it."""
         reviewing.confirm(row, check, now=now)
+
+
+class TakeOther(OnReview):
+    """
+    Take it as paid by another transaction out of a wallet of the desk; what was signed for it can never happen.
+
+    ``{"check": "CHK-…", "payment": "CHK-…", "transaction": "0x…"}``: the check that says the latter, the one that
+    verified the transaction, and its id.
+    """
+
+    done = lazy("%(ref)s is settled by another payment.")
+
+    def proof(self, row: Payable, payload: Payload) -> PaymentCheck:
+        """
+        Its last payment is impossible, and the other one paid exactly this and nothing else.
+
+        :raises PaymentUsed: it has paid something already.
+        """
+        void_of(row, payload, others={"payment", "transaction"})
+        check = verified(row, payload, kind=PaymentCheck.Kind.PAID, field="payment")
+        if payload["transaction"] != check.transaction:
+            raise BadPayload(field="transaction")
+        if used := payments.used_for(check.transaction):
+            raise PaymentUsed(reference=check.transaction, what=used)
+        return check
+
+    def describe(self, subject_ref: str, payload: Payload) -> list[Line]:
+        """With the transaction that paid."""
+        lines = super().describe(subject_ref, payload)
+        return [*lines, Line(lazy("Transaction"), "–", str(payload.get("transaction", "–")))]
+
+    def act(self, row: Payable, check: PaymentCheck, request: ApprovalRequest, *, now: datetime) -> None:
+        """Give the last payment up and book the other."""
+        reviewing.take_other(row, check, request=request, now=now)
 
 
 class GiveUp(OnReview):
@@ -134,7 +171,7 @@ class GiveUp(OnReview):
         """Its last payment is impossible."""
         return void_of(row, payload)
 
-    def act(self, row: Payable, check: PaymentCheck, *, now: datetime) -> None:  # noqa: ARG002 - the interface
+    def act(self, row: Payable, _check: PaymentCheck, _request: ApprovalRequest, *, now: datetime) -> None:
         """Let what was held go: the client's money is free, what the desk owes an LP it owes still."""
         reviewing.give_up(row, now=now)
 
@@ -195,13 +232,37 @@ class GiveUpLpPayment(GiveUp, OnLpPayment):
     event = "lp_payment.given_up"
 
 
+class TakeOtherPayment(TakeOther, OnSettlement):
+    """Take a settlement as paid by another transaction."""
+
+    name, title = "settlement.take_other", lazy("Take another payment")
+    after, event = Settlement.Status.SETTLED_MANUALLY.label, "settlement.settled_manually"
+
+
+class TakeOtherWithdrawal(TakeOther, OnWithdrawal):
+    """Take a withdrawal as paid by another transaction."""
+
+    name, title = "withdrawal.take_other", lazy("Take another payment for a withdrawal")
+    after, event = Withdrawal.Status.CONFIRMED.label, "withdrawal.paid_otherwise"
+
+
+class TakeOtherLpPayment(TakeOther, OnLpPayment):
+    """Take an LP payment as paid by another transaction."""
+
+    name, title = "lp_payment.take_other", lazy("Take another payment for an LP")
+    after, event = LpPayment.Status.CONFIRMED.label, "lp_payment.paid_otherwise"
+
+
 ACTS: tuple[type[Act], ...] = (
     ResendPayment,
     ConfirmPayment,
+    TakeOtherPayment,
     ResendWithdrawal,
     ConfirmWithdrawal,
+    TakeOtherWithdrawal,
     GiveUpWithdrawal,
     ResendLpPayment,
     ConfirmLpPayment,
+    TakeOtherLpPayment,
     GiveUpLpPayment,
 )

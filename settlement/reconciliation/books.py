@@ -78,6 +78,7 @@ OPEN_HOLDS = """
     join settlement_ledgeraccount as account
         on account.counterparty_id = withdrawal.client_id and account.asset_id = asset.code
     where withdrawal.status in ('requested', 'approved', 'paying', 'needs_review')
+        and not settlement_was_delivered('withdrawal', withdrawal.id)
     union all
     select wallet.account_id, transfer.amount_minor
     from settlement_transfer as transfer join settlement_wallet as wallet on wallet.id = transfer.wallet_id

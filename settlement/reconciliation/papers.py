@@ -11,38 +11,68 @@ with transfers as (
     select transfer.*, coalesce(settlement.ref, withdrawal.ref, payment.ref) as owner_ref, case
         when settlement.ref is not null then 'delivery:'
         when withdrawal.ref is not null then 'withdrawal-sent:'
-        else 'lp-payment:' end as paid_by
+        else 'lp-payment:' end as paid_by,
+        rank() over (
+            partition by transfer.settlement_id, transfer.withdrawal_id, transfer.lp_payment_id
+            order by transfer.final_at is null, transfer.generation
+        ) > 1 as is_again
     from settlement_transfer as transfer
     left join settlement_settlement as settlement on settlement.id = transfer.settlement_id
     left join settlement_withdrawal as withdrawal on withdrawal.id = transfer.withdrawal_id
     left join settlement_lppayment as payment on payment.id = transfer.lp_payment_id
+), delivered as (select distinct owner_ref as ref from transfers where final_at is not null
+), by_hand as (
+    select due.ref, 'paid-again:' || due.ref || ':' || asked.ref as key
+    from settlement_manualpayment as payment
+    join settlement_paymentcheck as asked on asked.id = payment.check_made_id
+    cross join lateral settlement_due(payment.settlement_id, payment.withdrawal_id, payment.lp_payment_id) as due
+    join delivered on delivered.ref = due.ref
+), undone as (
+    select owner_ref as ref, concat('wallet-undone:', owner_ref, ':', generation) as key from transfers
+        where status = 'abandoned' and final_at is not null
+    union all select owner_ref, concat('paid-again:', owner_ref, ':', generation) from transfers
+        where final_at is not null and is_again
+    union all select ref, key from by_hand
+), ended as (
+    select ref, array['accrual:' || trade_ref, 'delivery:' || ref] as keys from settlement_settlement
+        where status = 'cancelled' and settled_at is not null
+    union all select ref, array['withdrawal-sent:' || ref] from settlement_withdrawal join delivered using (ref)
+        where status = 'declined'
+    union all select ref, array['lp-payment:' || ref] from settlement_lppayment join delivered using (ref)
+        where status = 'declined'
 ), expected (subject, key, is_needed) as (
     select ref, 'hold:' || trade_ref, true from settlement_settlement
     union all select ref, 'accrual:' || trade_ref, true from settlement_settlement
     union all select ref, 'delivery:' || ref, true from settlement_settlement
-        where status in ('settled', 'settled_manually', 'reversed')
-            or (status = 'needs_review' and settled_at is not null)
+        where settled_at is not null
+    union all select ref, key, true from undone
+    union all select ref, 'reversal:' || key, true from ended cross join unnest(keys) as key
+    union all select ref, 'reversal:' || key, true from undone join ended using (ref)
     union all select ref, 'reversal:accrual:' || trade_ref, true from settlement_settlement where status = 'reversed'
     union all select ref, 'reversal:delivery:' || ref, true from settlement_settlement where status = 'reversed'
-    union all select ref, 'cancel:' || ref, true from settlement_settlement where status = 'cancelled'
+    union all select ref, 'cancel:' || ref, true from settlement_settlement
+        where status = 'cancelled' and settled_at is null
     union all select owner_ref, concat('wallet-hold:', owner_ref, ':', generation), true from transfers
     union all select owner_ref, concat('wallet-release:', owner_ref, ':', generation), true from transfers
-        where status = 'abandoned'
+        where status = 'abandoned' and final_at is null
     union all select ref, 'withdrawal-hold:' || ref, true from settlement_withdrawal
     union all select ref, 'withdrawal-release:' || ref, true from settlement_withdrawal
-        where status in ('cancelled', 'declined')
+        where status in ('cancelled', 'declined') and ref not in (select ref from delivered)
     union all select ref, 'withdrawal-sent:' || ref, true from settlement_withdrawal
-        where status in ('sent', 'confirmed', 'returned')
+        where status in ('sent', 'confirmed', 'returned') or ref in (select ref from delivered)
     union all select ref, 'withdrawal-return:' || ref, true from settlement_withdrawal where status = 'returned'
     union all select ref, 'lp-payment:' || ref, true from settlement_lppayment
-        where direction = 'out' and status in ('sent', 'confirmed', 'returned')
+        where direction = 'out' and (
+            status in ('sent', 'confirmed', 'returned') or ref in (select ref from delivered)
+        )
     union all select ref, 'lp-payment-return:' || ref, true from settlement_lppayment where status = 'returned'
     union all select ref, 'lp-receipt:' || ref, true from settlement_lppayment
         where direction = 'in' and status = 'confirmed'
     union all select ref, 'deposit:' || ref, true from settlement_deposit where credited_at is not null
     union all select ref, 'deposit-return:' || ref, true from settlement_deposit where status = 'returned'
     union all select ref, 'deposit-suspense:' || ref, credited_at is null from settlement_deposit
-        where status in ('suspense', 'credited', 'returned')
+        where status in ('suspense', 'credited', 'returned', 'undone', 'taken_off')
+    union all select ref, 'deposit-undone:' || ref, true from settlement_deposit where status = 'taken_off'
     union all select ref, kind || ref, false from settlement_deposit
         cross join (values ('deposit-suspense:'), ('deposit-left-out:')) as out_of_suspense (kind)
         where status = 'left_out'
@@ -77,7 +107,9 @@ select transfer.ref, case
     else concat('is final, but ', journal.key, ' takes another amount from its wallet') end
 from transfers as transfer
 join settlement_wallet as wallet on wallet.id = transfer.wallet_id
-left join settlement_journal as journal on journal.key = transfer.paid_by || transfer.owner_ref
+left join settlement_journal as journal on journal.key = case when transfer.is_again
+    then concat('paid-again:', transfer.owner_ref, ':', transfer.generation)
+    else transfer.paid_by || transfer.owner_ref end
 left join lateral (
     select coalesce(sum(amount), 0) as minor from settlement_entry
     where journal_id = journal.id and account_id = wallet.account_id and layer = 'P'
@@ -104,15 +136,14 @@ order by journal.id
 """
 
 # Debit positive, per settlement: the trade's two sides with the LP from the start, with the client once it is settled.
-# What takes a trade back is looked at by itself.
+# What takes a trade back is looked at by itself; so is what the wallets paid again after a chain undid it.
 TERMS = """
 with agreed as (
     select settlement.ref, settlement.client_id, settlement.lp_id, settlement.quote_asset_id,
         case settlement.side when 'buy' then 1 else -1 end
-            * (settlement.status <> 'cancelled')::integer as lp_sign,
+            * (settlement.status <> 'cancelled' or settled_at is not null)::integer as lp_sign,
         case settlement.side when 'buy' then 1 else -1 end
-            * (settlement.status in ('settled', 'settled_manually', 'reversed')
-                or (settlement.status = 'needs_review' and settled_at is not null))::integer as client_sign,
+            * (settled_at is not null)::integer as client_sign,
         round(settlement.base_amount * power(10::numeric, usdt.scale)) as base,
         round(settlement.quote_amount * power(10::numeric, fiat.scale)) as quote,
         round(settlement.lp_quote_amount * power(10::numeric, fiat.scale)) as lp_quote
@@ -131,6 +162,7 @@ with agreed as (
             and (account.counterparty_id = agreed.client_id or account.kind = 'hot')), 0) as base
     from agreed
     join settlement_journal as journal on journal.subject = agreed.ref and journal.reverses_id is null
+        and journal.kind not in ('wallet_undone', 'paid_again')
     join settlement_entry as entry on entry.journal_id = journal.id and entry.layer = 'P'
     join settlement_ledgeraccount as account on account.id = entry.account_id
     group by agreed.ref

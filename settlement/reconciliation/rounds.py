@@ -60,6 +60,14 @@ def reconcile_books(timestamp: int) -> None:  # noqa: ARG001 - procrastinate pas
     log.log(logging.ERROR if found.differences else logging.INFO, "books were compared: %s", found)
 
 
+@app.periodic(cron="40 3 * * *")
+@app.task(name="settlement.prune_reconciliations", queue="money", lock="settlement.prune_reconciliations")
+def prune_reconciliations(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every night: of the rounds that are old and found everything in order, keep one a day."""
+    gone = operations.prune_reconciliations(now=clock.now())
+    log.info("%s rounds that found everything in order were removed", gone)
+
+
 def guard_start() -> None:
     """
     Before a worker does anything: a database that came back from a backup, or wallets whose nonce it lags, are paused.

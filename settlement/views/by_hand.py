@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from settlement import banks, operations
 from settlement.forms.money import ReferenceField, choice, text
-from settlement.models import BankAccount, Payable, PaymentCheck, Settlement
+from settlement.models import BankAccount, Payable, PaymentCheck, Settlement, TransferAttempt
 from settlement.operations.payables import ASKS
 from settlement.own_acts.by_hand import accounts_of, is_paid_by_bank
 from settlement.own_acts.proofs import answer_of
@@ -53,15 +53,18 @@ def _on_chain(row: Settlement) -> Offered:
 
 
 def in_review(row: Payable) -> Offered:
-    """Ask the chain first: what cannot happen any more is paid again or ended, what did happen is taken as paid."""
+    """Ask the chain first: what cannot happen is paid again, otherwise or not at all; what did is taken as paid."""
     asked = _asked(row)
     void, paid = (_verified(asked, kind) for kind in (PaymentCheck.Kind.VOID, PaymentCheck.Kind.PAID))
     acts: dict[str, Any] = {}
     if void is not None:
         end = "settlement.cancel" if isinstance(row, Settlement) else f"{row.word}.give_up"
         acts = dict.fromkeys((f"{row.word}.resend", end), ({"check": void.ref}, nothing))
-    if paid is not None:
+    if paid is not None and _is_ours(row, paid):
         acts[f"{row.word}.confirm_payment"] = ({"check": paid.ref}, nothing)
+    elif paid is not None and void is not None:
+        details = {"check": void.ref, "payment": paid.ref, "transaction": paid.transaction}
+        acts[f"{row.word}.take_other"] = (details, nothing)
     possible = Step(
         "possibility",
         _("Ask whether it can still happen"),
@@ -71,6 +74,12 @@ def in_review(row: Payable) -> Offered:
         lambda actor, _data: operations.ask_void(ref=row.ref, actor=actor, now=clock.now()),
     )
     return Offered(_facts(asked), acts, (possible, _asking(row)))
+
+
+def _is_ours(row: Payable, paid: PaymentCheck) -> bool:
+    """Whether the desk itself signed the transaction for it."""
+    signed = TransferAttempt.objects.filter(**{f"transfer__{row.word}": row})
+    return signed.filter(tx_hash=paid.transaction).exists()
 
 
 def _nothing_asked(data: QueryDict | None) -> ConsoleForm:

@@ -24,6 +24,7 @@ from settlement.views import (
     deposit_facts,
     lp_payments,
     waiting,
+    wallet_limits,
     wallets,
     withdrawal_limits,
 )
@@ -147,6 +148,7 @@ def _subject(ref: str, reader: User) -> Subject:
     own = {"DEP": _deposit, "WDR": _withdrawal, "ADR": _address, "BNK": _account}
     # Adjusting comes after credit: its page of a client has both.
     others = {**lp_payments.SUBJECTS, **credit.SUBJECTS, **adjusting.SUBJECTS, **withdrawal_limits.SUBJECTS}
+    others |= wallet_limits.SUBJECTS
     readers = {**own, **waiting.SUBJECTS, **others}
     read = readers.get(ref.partition("-")[0], wallets.subject)
     return read(ref, reader)
@@ -184,6 +186,7 @@ def _deposit(ref: str, reader: User) -> Subject:
         found["deposit.confirm"] = (details, _whose)
     if row.status in {row.Status.SUSPENSE, row.Status.CREDITED}:
         found["deposit.return"] = ({}, deposit_facts.return_transaction if row.is_on_chain else return_reference)
+    found |= deposit_facts.acts_on_chain(row, details)
     cancel = Step(
         "cancellation",
         _("Cancel"),

@@ -1,5 +1,7 @@
 """The pages of hot wallets, and of the payments out of them."""
 
+from collections.abc import Iterable
+
 from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,7 +13,7 @@ from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_safe
 
 from settlement import on_chain, operations
-from settlement.models import Transfer, Withdrawal
+from settlement.models import NonceFill, Transfer, TransferAttempt, Withdrawal
 from settlement.models.lp_payments import LpPayment
 from settlement.on_chain import Criteria, Row
 from settlement.views.money_lists import chosen_tab, listed, tabs_of
@@ -75,19 +77,24 @@ def transfer(request: HttpRequest, ref: str) -> HttpResponse:
     """
     row = on_chain.transfer(ref, reader=access.actor(request))
     chain = row.wallet.chain
-    attempts = [
-        (one, on_chain.transaction_url(chain, one.tx_hash), "0x" + bytes(one.raw).hex()) for one in row.attempts.all()
-    ]
     context = {
         "room": "transfers",
         "transfer": row,
-        "attempts": attempts,
+        "attempts": _transactions(chain, row.attempts.all()),
+        "fills": _transactions(chain, row.fills.all()),
         "address_url": on_chain.address_url(chain, row.to_address),
         "party": _party(row),
         "owner_url": _owner_url(row),
         "events": events_about([row.ref, row.owner_ref]),
     }
     return render(request, "settlement/transfer.html", context)
+
+
+def _transactions[Signed: (TransferAttempt, NonceFill)](
+    chain: str, rows: Iterable[Signed]
+) -> list[tuple[Signed, str, str]]:
+    """Each with where anybody can look at it, and its bytes."""
+    return [(one, on_chain.transaction_url(chain, one.tx_hash), "0x" + bytes(one.raw).hex()) for one in rows]
 
 
 def _party(row: Transfer) -> str:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from settlement import withdrawal_limits as limits
 from settlement.forms.money import AmountField
-from settlement.models import SettlementPolicy, WithdrawalPolicy
+from settlement.models import SettlementPolicy, WalletPolicy, WithdrawalPolicy
 from settlement.views.subjects import Facts, Subject
 from users.models import User
 from users.operations import current_policy
@@ -16,7 +16,7 @@ from users.own_acts.base import plain
 IN_FORCE = "active"
 
 
-def last_change(policy: SettlementPolicy | WithdrawalPolicy) -> tuple[str, str]:
+def last_change(policy: SettlementPolicy | WithdrawalPolicy | WalletPolicy) -> tuple[str, str]:
     """Since when a version holds, and which it is."""
     return _("Last change"), f"{policy.made_at:%Y-%m-%d %H:%M} UTC · v{policy.version}"
 

@@ -163,6 +163,7 @@ class WalletPort(ABC):
 
     reads_transfers: ClassVar[bool] = False
     sees_arrivals: ClassVar[bool] = False
+    blocks_at_once: ClassVar[int] = 1000  # that are asked for what came: what every provider answers in one question
 
     def __init__(self, wallet: Wallet) -> None:
         self.wallet = wallet

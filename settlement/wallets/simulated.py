@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.db.models import Max, QuerySet, Sum
 
+from settlement.chains import SIMULATED_FINAL_AFTER
 from settlement.models import SimulatedTransaction
 from settlement.wallets.base import (
     Answer,
@@ -31,7 +32,6 @@ from settlement.wallets.base import (
 from trading.lib import clock
 
 BLOCK_SECONDS = 1
-FINAL_AFTER = 3
 MINTED = "mint:"
 
 
@@ -102,7 +102,7 @@ class SimulatedWallet(WalletPort):
             tx_hash=tx_hash,
             block_number=_block_of(found),
             confirmations=confirmations,
-            is_final=confirmations >= FINAL_AFTER,
+            is_final=confirmations >= SIMULATED_FINAL_AFTER,
             pays=Payment(found.to_address, int(found.amount_minor), found.nonce),
             sender=found.sender,
         )
@@ -130,7 +130,7 @@ class SimulatedWallet(WalletPort):
 
     def final_height(self) -> int:
         """Three blocks back."""
-        return _height() - FINAL_AFTER
+        return _height() - SIMULATED_FINAL_AFTER
 
     def outgoing(self, first: int, last: int) -> list[Outgoing]:
         """Every row of the table with this sender."""
@@ -144,12 +144,12 @@ class SimulatedWallet(WalletPort):
     def is_spent(self, nonce: int) -> bool:
         """Whether a transaction of this wallet with that nonce is final."""
         found = SimulatedTransaction.objects.filter(sender=self.wallet.address, nonce=nonce).first()
-        return found is not None and _confirmations(found) >= FINAL_AFTER
+        return found is not None and _confirmations(found) >= SIMULATED_FINAL_AFTER
 
     def horizon(self) -> Horizon:
         """Final is what has three blocks."""
         head = _height()
-        return Horizon(head, head - FINAL_AFTER + 1)
+        return Horizon(head, head - SIMULATED_FINAL_AFTER + 1)
 
     def arrivals(self, first: int, last: int) -> list[Arrival]:
         """The rows of the table that pay the wallet. What was made out of nothing is booked by who made it."""

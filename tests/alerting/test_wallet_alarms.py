@@ -48,3 +48,21 @@ def test_operations_is_told_of_a_payment_that_its_chain_undid(scene: Scene) -> N
 
     (heard,) = told(scene, AMIR)
     assert "TRF-AAAA2222 · hot-1 · deep_reorg" in heard
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("transfer.nonce_filled", "A payment in review left a gap: an empty transaction fills it."),
+        ("deposit.undone", "A deposit that was final is not on its chain any more."),
+    ],
+)
+def test_operations_is_told_of_what_the_desk_does_by_itself(scene: Scene, name: str, says: str) -> None:
+    change = audit.Change(after={"wallet": "hot-1"}, reason="signed_bytes_differ")
+    with transaction.atomic():
+        audit.record(name, actor=None, subject=_Payment(), at=clock.now(), change=change)
+    scene.work()
+
+    (heard,) = [one["text"] for one in scene.look(AMIR) if says in one["text"]]
+    assert "TRF-AAAA2222 · hot-1 · signed_bytes_differ" in heard
+    assert [one for one in scene.look(TARA) if says in one["text"]] == []

@@ -16,7 +16,7 @@ SPOKEN = ("*/bot.py", "*/bot_*.py", "users/dialogues.py", "rfq/cards.py", "rfq/d
           "users/callbacks.py", "trading/bot/*.py", "trading/lib/*.py", "settlement/ledger.py", "rfq/references.py",
           "rfq/dispute_notices.py", "rfq/periods.py", "rfq/papers/*.py", "rfq/operations/*.py",
           "settlement/operations/*.py", "settlement/pauses.py", "settlement/banks.py", "settlement/addresses.py",
-          "settlement/arrival_reasons.py",
+          "settlement/arrival_reasons.py", "settlement/confirming.py",
           "users/operations/telegram.py", "alerting/*.py", "alerting/models/preferences.py",
           "rfq/models/disputes.py")  # fmt: skip
 CALLS: dict[str, Any] = dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop", "ngettext"))

@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from settlement import operations, pauses, tasks
 from settlement.models import Transfer, Wallet
 from settlement.reconciliation import rounds
+from settlement.wallets.base import Signed
 from tests import factories, jobs
 from tests.console import scene
 from tests.console.conftest import verified_client
@@ -166,3 +167,18 @@ def test_pages_speak_persian(console: Client, market: Market, olga: User, page: 
     olga.language = "fa"
     olga.save(update_fields=["language"])
     assert "کیف‌پول" in text(console.get(page))
+
+
+def test_empty_transaction_is_on_the_page_of_its_payment_and_found_by_its_id(console: Client, market: Market) -> None:
+    transfer = pay(market)
+    operations.record_mismatch(transfer_id=transfer.pk, reason="signed_bytes_differ", now=clock.now())
+    made = "0x" + "fe" * 32
+    operations.fill_nonce(
+        transfer_id=transfer.pk, number=0, signer=lambda _wallet, _transfer: Signed(b"empty", made), now=clock.now()
+    )
+
+    page = text(console.get(f"/transfers/{transfer.ref}/"))
+
+    assert made in page
+    assert "0x" + b"empty".hex() in page
+    assert transfer.ref in text(console.get(f"/transfers/?q={made}&tab=review"))

@@ -24,6 +24,7 @@ from rfq.rates.fetching import Answer
 from settlement import autosettle
 from settlement import operations as settlement_operations
 from settlement import tasks as settlement_tasks
+from settlement import wallet_limits as wallet_limits_now
 from settlement import withdrawal_limits as limits
 from settlement.models import Asset, BankAccount, PayoutAddress, Wallet
 from settlement.operations import NewAddress, NewBankAccount
@@ -270,6 +271,13 @@ def deposit(client: Counterparty, asset: Asset, amount: str) -> None:
 def credit(client: Counterparty, amount: str, currency: str = "EUR") -> None:
     """A credit line, by both founders."""
     carry("credit.change", client.ref, currency=currency, credit=amount)
+
+
+def wallet_limits(chain: str, *, largest: str, daily: str) -> None:
+    """Two people bound what the wallets of a chain may pay."""
+    now = wallet_limits_now.values_of(wallet_limits_now.current())
+    wanted = {f"largest_{chain}": largest, f"daily_{chain}": daily}
+    carry("wallet_policy.change", wallet_limits_now.SUBJECT, **{**now, **wanted})
 
 
 def withdrawal_limits(**changes: str) -> None:

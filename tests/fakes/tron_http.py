@@ -72,14 +72,15 @@ class TronNode:
         self._server.server_close()
         self._thread.join()
 
-    def answer(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, path: str, body: dict[str, Any]) -> Any:
         """What java-tron would say."""
         place, _, name = path.partition("/")
         newest = self.network.head - self.lag - (SOLID_AFTER - 1 if place == SOLID else 0)
-        answers: dict[str, Callable[[], dict[str, Any]]] = {
+        answers: dict[str, Callable[[], Any]] = {
             "getblock": lambda: self._block(int(body.get("id_or_num", newest)), newest, whole=body["detail"]),
             "gettransactionbyid": lambda: self._transaction(body["value"], newest),
             "gettransactioninfobyid": lambda: self._info(body["value"], newest),
+            "gettransactioninfobyblocknum": lambda: self._infos(int(body["num"]), newest),
             "broadcasthex": lambda: self._broadcast(bytes.fromhex(body["transaction"])),
             "triggerconstantcontract": lambda: self._look(body),
             "getcontractinfo": lambda: self._contract(body["value"]),
@@ -130,6 +131,12 @@ class TronNode:
         if stranger := self._stranger(transaction, newest):
             return {"id": transaction, "blockNumber": stranger.number, "receipt": {"net_usage": 267}}
         return self.network.infos[transaction] if self._sent(transaction, newest) else {}
+
+    def _infos(self, number: int, newest: int) -> list[dict[str, Any]]:
+        block = self.network.block(number)
+        if block is None or number > newest:
+            return []
+        return [info for one in (block.stranger, *block.transactions) if (info := self._info(one, newest))]
 
     def _stranger(self, transaction: str, newest: int) -> Block | None:
         blocks = (block for block in self.network.blocks if block.number <= newest)

@@ -20,6 +20,11 @@ class MovingClock:
     def __call__(self) -> datetime:
         return self.real() + self.ahead
 
+    def stand_still(self) -> None:
+        """Let no time pass but what is asked for: the simulated chain has a block each second of it."""
+        now = self.real()
+        self.real = lambda: now
+
     def advance(self, seconds: float) -> None:
         """Let time pass."""
         self.ahead += timedelta(seconds=seconds)

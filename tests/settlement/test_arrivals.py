@@ -23,6 +23,7 @@ MINOR = 12_000 * 10**6
 @pytest.fixture
 def market(db: None, time: MovingClock) -> Market:
     """A client without USDT; its wallet is watched."""
+    time.stand_still()
     made = factories.market(usdt="0")
     tasks.watch(timestamp=0)
     time.advance(1)
@@ -101,7 +102,7 @@ def test_what_the_database_refuses(market: Market, time: MovingClock) -> None:
         sql("update settlement_deposit set block_number = block_number + 60 where id = %s", mine.pk)
         sql(credit, market.client.pk, mine.pk)
     watch = ArrivalWatch.objects.get(wallet=market.wallet)
-    operations.record_arrivals(wallet_id=market.wallet.pk, arrivals=[], until=watch.last + 60, now=clock.now())
+    operations.record_arrivals(wallet_id=market.wallet.pk, arrivals=[], until=watch.last + 60, head=0, now=clock.now())
     for client, deposit in ((stranger, mine), (market.client, unknown)):
         with refused("MN11"):
             sql(credit, client.pk, deposit.pk)

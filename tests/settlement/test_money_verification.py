@@ -9,6 +9,7 @@ from settlement import operations, verification
 from settlement.operations import Receipt, Wish
 from tests import factories
 from tests.factories import Market
+from tests.settlement import chain
 from trading.lib import clock
 
 
@@ -62,3 +63,28 @@ def test_tampering_past_the_triggers_is_found(market: Market, owner: Any, table:
     owner.execute(f"alter table {table} enable trigger user")
 
     assert any(says in one for one in unreconciled())
+
+
+def test_wallet_that_pays_again_by_nobodys_decision_is_found(market: Market, owner: Any) -> None:
+    name = market.wallet.name
+    operations.pause_wallet(wallet_id=market.wallet.pk, reason="difference", now=clock.now())
+    assert unreconciled() == []
+    owner.execute("alter table settlement_wallet disable trigger user")
+    owner.execute("update settlement_wallet set paused_at = null, pause_reason = ''")
+
+    assert unreconciled() == [f"{name}: pays again without a request that two people carried"]
+
+    owner.execute("alter table settlement_wallet enable trigger user")
+    operations.pause_wallet(wallet_id=market.wallet.pk, reason="difference", now=clock.now())
+    chain.resume(market.wallet)
+    assert unreconciled() == []
+
+
+def test_limits_of_wallets_that_nobody_signed_are_found(market: Market, owner: Any) -> None:
+    factories.wallet_limits("tron", largest="5", daily="7.5")
+    assert unreconciled() == []
+    owner.execute("alter table settlement_walletpolicy disable trigger user")
+
+    owner.execute("update settlement_walletpolicy set limits = '{}' where version = 2")
+
+    assert unreconciled() == ["limits of wallets v2: hold without a request that two people carried"]

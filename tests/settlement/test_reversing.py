@@ -10,6 +10,7 @@ from rfq.models import Fill
 from rfq.own_acts.reversing import ReverseFill
 from settlement import ledger, operations, reconciliation, verification
 from settlement.ledger import Posting
+from settlement.legs import opposite
 from settlement.models import Balance, Journal, Reversal, Settlement
 from settlement.operations import Wish, reversing
 from settlement.operations.reversing import NotReversible, PaidOut, ReversalNotCovered
@@ -183,7 +184,7 @@ def test_nobody_takes_it_back_alone(market: Market) -> None:
         sql("update settlement_settlement set status = 'reversed', reason = 'mine' where ref = %s", row.ref)
     with refused("RV04"):
         original = reversing.journals_of(row)[0]
-        legs = reversing.opposite(original)
+        legs = opposite(original)
         ledger.post(Posting(f"reversal:{original.key}", "reversal", row.ref, legs, reverses=original.pk))
 
 
@@ -230,7 +231,7 @@ class Careless(ReverseFill):
         """Write it down, so many times as much of these journals."""
         Reversal.objects.create(settlement=row, request=request, evidence=evidence, reversed_at=now)
         for one in journals:
-            legs = tuple(ledger.Leg(leg.account, leg.layer, times * leg.minor) for leg in reversing.opposite(one))
+            legs = tuple(ledger.Leg(leg.account, leg.layer, times * leg.minor) for leg in opposite(one))
             ledger.post(Posting(f"reversal:{one.key}", "reversal", row.ref, legs, reverses=one.pk))
         row.move("reversed", at=now, reason="reversed")
 

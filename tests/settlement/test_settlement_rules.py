@@ -255,7 +255,7 @@ def evidence(market: Market, paying: Settlement) -> None:
 
 
 def test_all_evidence_is_probed() -> None:
-    assert len(EVIDENCE) == 22
+    assert len(EVIDENCE) == 23
     assert {Fill._meta.db_table, AuditEvent._meta.db_table, AuditSeal._meta.db_table} < set(EVIDENCE)
 
 

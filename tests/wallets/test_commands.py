@@ -1,5 +1,6 @@
 """`manage.py wallet_new` and `wallet_check`."""
 
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,11 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from settlement.models import Asset, Wallet
+from settlement import tasks
+from settlement.models import Asset, Deposit, Wallet
+from tests.factories import Market
 from tests.settlement.books import events
-from tests.wallets.node import NAME, Node
+from tests.wallets.node import NAME, Node, somebody
 
 
 def output_of(*words: str) -> str:
@@ -81,3 +84,40 @@ def test_each_fault_is_told_and_the_command_fails(wallet: Wallet, node: Node, se
         assert f"FAULT {fault}" in out.getvalue() or fault in out.getvalue()
     wallet.refresh_from_db()
     assert wallet.paused_at is None  # it looks, and changes nothing
+
+
+@pytest.mark.parametrize("sender", ["client", "stranger"])
+def test_usdt_from_outside_is_sent_in_the_sandbox_and_seen_by_the_watcher(
+    market: Market, node: Node, hot: Wallet, sender: str
+) -> None:
+    tasks.watch(timestamp=0)
+    options = [] if sender == "client" else ["--sender", somebody()]
+
+    said = output_of("sandbox_deposit", "1500.25", "--wallet", hot.name, *options)
+
+    node.mine(4)
+    tasks.watch(timestamp=0)
+    deposit = Deposit.objects.get()
+    assert deposit.tx_hash in said
+    assert (deposit.status, deposit.amount) == ("credited" if sender == "client" else "suspense", Decimal("1500.25"))
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("1.0000001",), "no amount"),
+        (("much",), "no amount"),
+        (("0",), "more than nothing"),
+        (("5", "--wallet", "nowhere"), "no such wallet"),
+        (("5", "--client", "CPY-NOBODY"), "no client has"),
+    ],
+)
+def test_what_cannot_be_sent_is_not_sent(market: Market, hot: Wallet, words: tuple[str, ...], why: str) -> None:
+    with pytest.raises(CommandError, match=why):
+        output_of("sandbox_deposit", *words)
+
+
+def test_nothing_is_sent_outside_the_sandbox(settings: Any) -> None:
+    settings.IS_SANDBOX = False
+    with pytest.raises(CommandError, match="Only in the sandbox"):
+        output_of("sandbox_deposit", "5")

@@ -98,12 +98,14 @@ def test_payment_of_a_withdrawal_that_is_undone_is_made_again(market: Market, no
     node.reorg(4)
     assert looked_again(transfer) == "broadcast"
     withdrawal.refresh_from_db()
-    assert withdrawal.status == "confirmed"
+    assert (withdrawal.status, withdrawal.reason) == ("needs_review", "deep_reorg")
 
     tasks.broadcast(transfer_id=transfer.pk)
     node.mine(4)
 
     assert follow(transfer)[0] == "final"
+    withdrawal.refresh_from_db()
+    assert (withdrawal.status, withdrawal.reason) == ("confirmed", "final_again")
     assert Journal.objects.filter(kind="withdrawal_sent").count() == 1
     assert len(paid(node, transfer)) == 1
     assert_books_are_right()

@@ -3,10 +3,9 @@
 from typing import Any
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from settlement import rounds, tasks, wallet_limits
+from settlement import rounds, tasks
 from settlement.models import Settlement, Transfer, Wallet
 from tests import factories, jobs
 from tests.factories import Market
@@ -113,15 +112,14 @@ def test_who_waits_for_a_busy_wallet_asks_no_node_and_tries_again_in_turn(
 
 
 def test_wallet_pays_no_more_at_once_and_in_a_day_than_it_may(
-    market: Market, hot: Wallet, node: Node, settings: Any, time: MovingClock
+    market: Market, hot: Wallet, node: Node, time: MovingClock
 ) -> None:
     first, second = (factories.fill(market, to=market.address).settlement for _ in range(2))
-    limits = {"chain": hot.chain, "largest": "10847.163465", "daily": "21694.326931"}  # each a unit too low
-    settings.WALLET_LIMITS = [limits]
+    factories.wallet_limits(hot.chain, largest="10847.163465", daily="21694.326931")  # each a unit too low
     tasks.pay(settlement_id=first.pk)
     assert reason(first) == ("blocked", "over_wallet_limit")
 
-    settings.WALLET_LIMITS = [{**limits, "largest": "10847.163466"}]
+    factories.wallet_limits(hot.chain, largest="10847.163466", daily="21694.326931")
     tasks.pay(settlement_id=second.pk)
     resume()
     assert (reason(first), reason(second)[0]) == (("blocked", "over_wallet_daily"), "paying")
@@ -129,17 +127,3 @@ def test_wallet_pays_no_more_at_once_and_in_a_day_than_it_may(
     time.advance(24 * 3600)
     resume()
     assert reason(first)[0] == "approved"
-
-
-@pytest.mark.parametrize(
-    ("change", "why"),
-    [
-        ({"chain": "nowhere"}, "names `chain`"),
-        ({"largest": 5}, "`largest` is an amount"),
-        ({"daily": "1"}, "`daily` is `largest` at least"),
-        ({"more": "1"}, "names `chain`"),
-    ],
-)
-def test_limits_that_make_no_sense_stop_the_start(change: dict[str, object], why: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match=why):
-        wallet_limits.build([{"chain": "ethereum", "largest": "2", "daily": "3", **change}])

@@ -79,6 +79,11 @@ LOOKS: dict[str, dict[str, Look]] = {
         "credited": Look(_("Credited"), "circle-check", "ok"),
         "returned": Look(_("Returned"), "refresh", "idle"),
         "cancelled": Look(_("Cancelled"), "circle-x", "idle"),
+        "seen": Look(_("Seen on chain"), "hourglass", "info"),
+        "gone": Look(_("Gone from the chain"), "circle-x", "idle"),
+        "left_out": Look(_("Not a deposit"), "circle-x", "idle"),
+        "undone": Look(_("Undone by its chain"), "alert-triangle", "bad"),
+        "taken_off": Look(_("Taken off again"), "refresh", "idle"),
     },
     "withdrawal": {
         "requested": Look(_("Requested"), "hourglass", "hold"),

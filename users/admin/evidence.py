@@ -27,7 +27,7 @@ class FirstWord(admin.SimpleListFilter):
         "ledger", "lp", "lp_payment", "lp_terms", "notification", "onboarding", "pair", "passkey", "password", "policy",
         "quote", "receipt", "reconciliation", "restore_drill", "rfq", "role", "scope", "second_factor", "secrets",
         "session", "settlement", "settlement_policy", "sign_in", "telegram", "terms", "token", "transfer", "transfers",
-        "user", "wallet", "withdrawal", "withdrawal_policy",
+        "user", "wallet", "wallet_policy", "withdrawal", "withdrawal_policy",
     )  # fmt: skip
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:  # noqa: ARG002 - likewise

@@ -74,12 +74,16 @@ class Node:
 
     def ask(self, path: str, **body: object) -> dict[str, Any]:
         """What it answers: an object, empty for what it does not know."""
+        found = self._answer(path, body)
+        if not isinstance(found, dict):
+            raise TypeError("the answer is no object")
+        return found
+
+    def _answer(self, path: str, body: Mapping[str, object]) -> Any:
         answer = self._client.post(path, json=body)
         answer.raise_for_status()
         found = answer.json()
-        if not isinstance(found, dict):
-            raise TypeError("the answer is no object")
-        if "Error" in found:
+        if isinstance(found, dict) and "Error" in found:
             raise Refused(str(found["Error"]))
         return found
 
@@ -101,6 +105,15 @@ class Node:
     def info(self, transaction: str, *, of: str = HEAD) -> dict[str, Any]:
         """What became of a transaction; empty when no block has it."""
         return self.ask(f"{of}/gettransactioninfobyid", value=transaction)
+
+    def infos(self, number: int, *, of: str = HEAD) -> list[dict[str, Any]]:
+        """What became of the transactions of a block, in their order; none when it has no such block."""
+        found = self._answer(f"{of}/gettransactioninfobyblocknum", {"num": number})
+        if found == {}:
+            return []
+        if not isinstance(found, list):
+            raise TypeError("the answer is no list")
+        return found
 
     def has_seen(self, transaction: str) -> bool:
         """Whether a block that it has, solidified or not, has the transaction."""

@@ -15,8 +15,10 @@ from settlement.addresses import tron_address, tron_body
 from settlement.models import Wallet
 from settlement.wallets.base import (
     Answer,
+    Arrival,
     Broadcast,
     CannotSign,
+    Horizon,
     Look,
     Payment,
     Receipt,
@@ -27,6 +29,7 @@ from settlement.wallets.base import (
     WalletPort,
 )
 from settlement.wallets.keys import KeyFiles
+from settlement.wallets.tron import arriving
 from settlement.wallets.tron.nodes import HEAD, SECONDS, SOLID, Node, Nodes, asking
 from settlement.wallets.tron.token import Token, read_transfer_call, transfer_call, transferred
 from settlement.wallets.tron.transaction import (
@@ -58,6 +61,9 @@ FAULTS = {"OUT_OF_ENERGY": "out_of_energy", "OUT_OF_TIME": "out_of_time"}
 
 class TronWallet(WalletPort):
     """Signs with the key of its keystore; speaks to the nodes of its network."""
+
+    sees_arrivals = True
+    blocks_at_once = 50  # each is a question to every node
 
     def __init__(self, wallet: Wallet) -> None:
         super().__init__(wallet)
@@ -232,6 +238,14 @@ class TronWallet(WalletPort):
                 if node.block().number == height:
                     return Standing(height, balance, 0, Decimal(burning.coins) / SUN, burning.transfers())
         raise Unreachable("the head moves faster than it is read")
+
+    def horizon(self) -> Horizon:
+        """Final is what every node that can be believed calls solidified."""
+        return arriving.horizon(self.nodes, self.chain, self.address)
+
+    def arrivals(self, first: int, last: int) -> list[Arrival]:
+        """By what the transactions of each block did."""
+        return arriving.arrivals(self.nodes, self.chain, self.address, first, last)
 
     def is_void(self, nonce: int, attempts: Sequence[Signed]) -> bool:  # noqa: ARG002 - the network has no nonces
         """Whether the time of all the bytes is over, and no block has any of them."""

@@ -21,7 +21,7 @@ from procrastinate.contrib.django.utils import connector_params
 
 from alerting import requests
 from rfq.rates import configuration
-from settlement import chains, tron_chains, wallet_limits
+from settlement import chains, tron_chains
 from settlement.reconciliation import rounds
 from trading.lib import clock
 from trading.tasks import HEARTBEAT_SECONDS, STALLED_SECONDS
@@ -51,7 +51,6 @@ class Command(BaseCommand):
             configuration.build(settings.REFERENCE_SOURCES, clock=clock.now)
             chains.configured()
             tron_chains.configured()
-            wallet_limits.configured()
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
         await_database()
