@@ -9,7 +9,7 @@ WITH_DATABASE := $(PYTHON) -m trading.sandbox.postgres
 SOURCE = {"name": "$(1)", "pairs": {"USDT/EUR": {"exchange": "$(1)", "symbol": "USDT/EUR"}}}
 # What a sound installation sets; `check --deploy` must have nothing to say about it.
 AS_DEPLOYED := DESK_ENV=production DESK_URL=https://desk.example ALLOWED_HOSTS=desk.example BEHIND_PROXY=true \
-	TRUSTED_PROXIES=1 METRICS_TOKEN=of-the-lint-run-only AUDIT_ANCHOR_FILE=/mnt/worm/anchors \
+	TRUSTED_PROXIES=1 EMAIL_URL=smtp+tls://mail.desk.example METRICS_TOKEN=of-the-lint-run-only AUDIT_ANCHOR_FILE=/mnt/worm/anchors \
 	REFERENCE_SOURCES='[$(call SOURCE,kraken), $(call SOURCE,bitstamp)]'
 PYTEST := $(PYTHON) -m pytest
 # How many processes share the whole suite; each has a PostgreSQL and a browser of its own.

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from alerting.inbox import Outgoing, Payload, chat_of, storable
-from alerting.models import Heartbeat, InboundUpdate, LiveCard, OutboundMessage
+from alerting.models import Heartbeat, InboundUpdate, LiveCard, MailAddress, OutboundMessage
 from trading.lib import jobs
 from trading.lib.operations import operation
-from users import audit
+from users import audit, context
 from users.models import TelegramLink
 
 MAX_ATTEMPTS = 3
@@ -74,9 +74,13 @@ def queue(messages: Iterable[OutboundMessage], now: datetime) -> None:
     rows = list(messages)
     for row in rows:
         row.created_at = now
+        row.request_id = row.request_id or context.current().request_id
     OutboundMessage.objects.bulk_create(rows, ignore_conflicts=True)
-    for chat_id in sorted({row.chat_id for row in rows}):
+    for chat_id in sorted({row.chat_id for row in rows if row.method != OutboundMessage.Method.MAIL}):
         deliver_later(chat_id)
+    for row in rows:
+        if row.method == OutboundMessage.Method.MAIL:
+            send_later(row, at=row.not_before)
 
 
 def handle_later(chat_id: int, *, at: datetime | None = None) -> None:
@@ -89,6 +93,15 @@ def deliver_later(chat_id: int, *, at: datetime | None = None) -> None:
     """Have the chat's waiting messages delivered, one job at a time per chat."""
     later = jobs.Later(at=at) if at else None
     jobs.defer("alerting.deliver", lock=f"out:{chat_id}", later=later, unless_waiting=at is None, chat_id=chat_id)
+
+
+def send_later(message: OutboundMessage, *, at: datetime | None = None) -> None:
+    """Have a message delivered: with its chat's others, or a mail by itself."""
+    if message.method != OutboundMessage.Method.MAIL:
+        deliver_later(message.chat_id, at=at)
+        return
+    later, key = jobs.Later(at=at) if at else None, message.key
+    jobs.defer("alerting.send_mail", lock=f"mail:{key}", later=later, unless_waiting=at is None, key=key)
 
 
 @operation
@@ -106,8 +119,10 @@ def claim_message(*, message: OutboundMessage, now: datetime) -> None:
 
 @operation
 def message_sent(*, message: OutboundMessage, message_id: int | None, card: LiveCard | None, now: datetime) -> None:
-    """Record a delivery, and what its card shows now."""
+    """Record a delivery, and what its card shows now. An address that takes mail is not closed (any more)."""
     message.move(_Outbound.SENT, at=now, sent_at=now, message_id=message_id, error="")
+    if message.method == OutboundMessage.Method.MAIL and message.resent_at:
+        MailAddress.objects.filter(user=message.user_id, address=message.address).update(refused_at=None)
     if card:
         LiveCard.objects.filter(pk=card.pk).update(
             message_id=message_id, digest=card.digest, shown_at=now, closed_at=card.closed_at
@@ -118,7 +133,7 @@ def message_sent(*, message: OutboundMessage, message_id: int | None, card: Live
 def message_postponed(*, message: OutboundMessage, error: str, until: datetime, now: datetime) -> None:
     """Put a message back until then; the chat's other messages wait behind it."""
     message.move(_Outbound.WAITING, at=now, error=error[:LONGEST_ERROR], not_before=until)
-    deliver_later(message.chat_id, at=until)
+    send_later(message, at=until)
 
 
 @operation
@@ -135,9 +150,12 @@ def message_failed(*, message: OutboundMessage, error: str, now: datetime) -> No
 
 @operation
 def message_unreachable(*, message: OutboundMessage, error: str, now: datetime) -> None:
-    """Note that this chat does not take messages, on the message and on the link."""
+    """Note that this chat, or this address, does not take messages: on the message and on the link or address."""
     message.move(_Outbound.UNREACHABLE, at=now, error=error[:LONGEST_ERROR])
-    _close_chat(message.chat_id, now)
+    if message.method == OutboundMessage.Method.MAIL:
+        _close_address(message, now)
+    else:
+        _close_chat(message.chat_id, now)
 
 
 @operation
@@ -181,8 +199,10 @@ def beat(*, name: str, now: datetime) -> None:
 
 
 @operation
-def resume_chats(*, updates: Iterable[int], messages: Iterable[int]) -> None:
-    """Give chats their jobs back."""
+def resume_chats(*, updates: Iterable[int], messages: Iterable[int], mails: Iterable[OutboundMessage] = ()) -> None:
+    """Give chats and mails their jobs back."""
+    for mail in mails:
+        send_later(mail)
     for chat_id in updates:
         handle_later(chat_id)
     for chat_id in messages:
@@ -205,6 +225,16 @@ def _close_chat(chat_id: int, now: datetime) -> None:
         TelegramLink.objects.filter(pk=link.pk).update(unreachable_at=now)
         change = audit.Change(after={"telegram_id": chat_id})
         audit.record("telegram.unreachable", actor=None, subject=link.user, at=now, change=change)
+
+
+def _close_address(message: OutboundMessage, now: datetime) -> None:
+    """Mark the address, once; operations hear of it by the event, unless it never was proved: its owner sees it."""
+    found = MailAddress.objects.select_related("user").filter(user=message.user_id, address=message.address)
+    for one in found.filter(refused_at=None).select_for_update(of=("self",)):
+        MailAddress.objects.filter(pk=one.pk).update(refused_at=now)
+        if one.confirmed_at:
+            change = audit.Change(after={"message": message.ref})
+            audit.record("mail.refused", actor=None, subject=one.user, at=now, change=change)
 
 
 def _open_chats(chat_ids: Iterable[int], now: datetime) -> None:
@@ -237,6 +267,7 @@ def _queue_answers(update: InboundUpdate, answers: Sequence[Outgoing], now: date
             user_id=answer.user_id,
             method=answer.method,
             payload=answer.payload,
+            request_id=f"tg:{update.update_id}",
         )
         for number, answer in enumerate(answers)
     ]

@@ -3,11 +3,12 @@
 import re
 from collections.abc import Sequence
 from datetime import datetime, time
+from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from alerting import topics
-from alerting.models import NotificationChoice, OutboundMessage, QuietHours
+from alerting.models import Channel, NotificationChoice, OutboundMessage, QuietHours
 from trading.lib.errors import Invalid
 from trading.lib.numbers import DIGITS
 from trading.lib.operations import operation
@@ -40,26 +41,31 @@ class NotQuietHours(Invalid):
 
 
 @operation
-def choose_level(*, actor: User, topic: str, level: str, now: datetime) -> NotificationChoice:
+def choose_level(
+    *, actor: User, topic: str, level: str, now: datetime, channel: str = Channel.TELEGRAM
+) -> NotificationChoice:
     """
-    How the actor wants to hear of a topic from now on. What is so already is no change, and leaves no event.
+    How the actor wants to hear of a topic by a channel from now on.
+
+    What is so already is no change, and leaves no event.
 
     :raises UnknownTopic: no topic of the actor's side.
-    :raises UnknownLevel: not a level.
+    :raises UnknownLevel: not a level of this channel: mail makes no sound.
     """
     known = [each.code for each in topics.of(actor)]
     if topic not in known:
         raise UnknownTopic(written=topic[:20], known=", ".join(known))
-    if level not in Level.values:
+    if level not in levels_by(channel):
         raise UnknownLevel
     User.objects.select_for_update(no_key=True).get(pk=actor.pk)
-    found = NotificationChoice.objects.filter(user=actor, topic=topic).first()
+    which: dict[str, Any] = {"user": actor, "topic": topic, "channel": channel}
+    found = NotificationChoice.objects.filter(**which).first()
     before = found.level if found else str(Level.ON)
     if before == level:
-        return found or NotificationChoice(user=actor, topic=topic, level=level)
-    values = {"level": level}
-    choice, _made = NotificationChoice.objects.update_or_create(user=actor, topic=topic, defaults=values)
-    change = audit.Change(before={topic: before}, after={topic: level})
+        return found or NotificationChoice(**which, level=level)
+    choice, _made = NotificationChoice.objects.update_or_create(**which, defaults={"level": level})
+    where = {"channel": channel} if channel != Channel.TELEGRAM else {}
+    change = audit.Change(before={topic: before}, after={topic: level, **where})
     audit.record("notification.level_chosen", actor=actor, subject=actor, at=now, change=change)
     return choice
 
@@ -86,23 +92,27 @@ def set_quiet_hours(*, actor: User, window: str, now: datetime) -> QuietHours | 
     return wanted
 
 
-def levels_of(user: User) -> dict[str, str]:
-    """Read how somebody hears of each topic of theirs. One query."""
-    chosen = dict(NotificationChoice.objects.filter(user=user).values_list("topic", "level"))
+def levels_by(channel: str) -> list[Level]:
+    """The levels of a channel."""
+    return [level for level in Level if channel == Channel.TELEGRAM or level != Level.SILENT]
+
+
+def levels_of(user: User, channel: str = Channel.TELEGRAM) -> dict[str, str]:
+    """Read how somebody hears of each topic of theirs by a channel. One query."""
+    chosen = dict(NotificationChoice.objects.filter(user=user, channel=channel).values_list("topic", "level"))
     return {topic.code: chosen.get(topic.code, str(Level.ON)) for topic in topics.of(user)}
 
 
 def heed(messages: Sequence[OutboundMessage], event: str, *, now: datetime) -> list[OutboundMessage]:
     """
-    Leave out what its readers do not want to hear of, and mark what is to come without sound. Two queries at most.
+    Leave out what its readers do not want to hear of, mark what is to come without sound, have mail wait.
 
-    What has no topic for its reader stays as it is, in quiet hours, too.
+    Two queries at most. What has no topic for its reader stays as it is, in quiet hours, too.
     """
     readers = [message.user for message in messages if message.user and topics.concerning(event, message.user)]
     if not readers:
         return list(messages)
-    code = topics.TOPIC_OF_EVENT[event]
-    chosen = dict(NotificationChoice.objects.filter(user__in=readers, topic=code).values_list("user_id", "level"))
+    chosen = _choices(readers, topics.TOPIC_OF_EVENT[event])
     quiet = {hours.pk: hours for hours in QuietHours.objects.filter(user__in=readers)}
     kept = []
     for message in messages:
@@ -110,13 +120,22 @@ def heed(messages: Sequence[OutboundMessage], event: str, *, now: datetime) -> l
         if user is None or topics.concerning(event, user) is None:
             kept.append(message)
             continue
-        level, hours = chosen.get(user.pk, Level.ON), quiet.get(user.pk)
+        level, hours = chosen.get((user.pk, message.channel), Level.ON), quiet.get(user.pk)
         if level == Level.OFF:
             continue
-        if level == Level.SILENT or (hours and hours.cover(now, user.time_zone)):
+        is_quiet = hours is not None and hours.cover(now, user.time_zone)
+        if message.channel == Channel.MAIL:
+            message.not_before = hours.over_at(now, user.time_zone) if hours and is_quiet else None
+        elif level == Level.SILENT or is_quiet:
             message.payload["silent"] = True
         kept.append(message)
     return kept
+
+
+def _choices(readers: Sequence[User], topic: str) -> dict[tuple[int, str], str]:
+    """How these people hear of a topic, by whom and which channel."""
+    rows = NotificationChoice.objects.filter(user__in=readers, topic=topic)
+    return {(user, channel): level for user, channel, level in rows.values_list("user_id", "channel", "level")}
 
 
 def _hours(user: User, window: str) -> QuietHours | None:

@@ -7,6 +7,7 @@ from django.db.models import Q
 from alerting.models import Heartbeat, InboundUpdate, LiveCard, OutboundMessage
 
 SILENT_AFTER = timedelta(seconds=60)  # a process that has not shown itself for so long is not there
+MOST_RESUMED = 1000
 UNSETTLED = (OutboundMessage.Status.WAITING, OutboundMessage.Status.SENDING)
 
 
@@ -29,10 +30,16 @@ def next_message(chat_id: int) -> OutboundMessage | None:
     return unsettled.order_by("pk").first()
 
 
+def unsettled_mail(key: str) -> OutboundMessage | None:
+    """Find a mail that is not through."""
+    mails = OutboundMessage.objects.filter(key=key, method=OutboundMessage.Method.MAIL, status__in=UNSETTLED)
+    return mails.select_related("user").first()
+
+
 def anything_sent(*, since: datetime) -> bool:
     """Whether Telegram took any message since then, of whatever chat."""
     recent = OutboundMessage.objects.filter(created_at__gt=since - timedelta(hours=1), sent_at__gt=since)
-    return recent.exists()
+    return recent.exclude(method=OutboundMessage.Method.MAIL).exists()
 
 
 def forgotten_chats(*, now: datetime, patience: timedelta) -> tuple[list[int], list[int]]:
@@ -44,10 +51,18 @@ def forgotten_chats(*, now: datetime, patience: timedelta) -> tuple[list[int], l
     due = Q(not_before__isnull=True) | Q(not_before__lt=now - patience)
     updates = InboundUpdate.objects.filter(due, status=InboundUpdate.Status.WAITING, received_at__lt=now - patience)
     messages = OutboundMessage.objects.filter(due, status__in=UNSETTLED, created_at__lt=now - patience)
+    chats = messages.exclude(method=OutboundMessage.Method.MAIL)
     return (
         list(updates.values_list("chat_id", flat=True).distinct()),
-        list(messages.values_list("chat_id", flat=True).distinct()),
+        list(chats.values_list("chat_id", flat=True).distinct()),
     )
+
+
+def forgotten_mails(*, now: datetime, patience: timedelta) -> list[OutboundMessage]:
+    """Find mails whose job got lost, likewise."""
+    due = Q(not_before__isnull=True) | Q(not_before__lt=now - patience)
+    mails = OutboundMessage.objects.filter(due, method=OutboundMessage.Method.MAIL, status__in=UNSETTLED)
+    return list(mails.filter(created_at__lt=now - patience).order_by("pk")[:MOST_RESUMED])
 
 
 def heartbeats() -> dict[str, datetime]:

@@ -6,7 +6,8 @@ from datetime import datetime
 
 from django.utils import translation
 
-from alerting.models import LiveCard, OutboundMessage
+from alerting import letters, subjects
+from alerting.models import LiveCard, MailAddress, OutboundMessage
 from rfq import cards
 from rfq.models import Invitation, Rfq
 from users.models import AuditEvent, Counterparty, Role, TelegramLink, User
@@ -17,10 +18,16 @@ QUARTER_SECONDS = 15 * 60
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """A person who can be written to, and where."""
+    """A person who can be written to, and where: in a chat, or at an address."""
 
     user: User
-    chat_id: int
+    chat_id: int = 0
+    address: str = ""
+
+    @property
+    def place(self) -> str:
+        """What sets the messages of one event apart by."""
+        return f"mail:{self.user.ref}" if self.address else str(self.chat_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +42,12 @@ class Routing:
         return self._message(reader, Method.CARD, {"subject": subject})
 
     def text(self, reader: Reader, write: Callable[[cards.Voice], str]) -> OutboundMessage:
-        """Write to one reader in their language."""
+        """Write to one reader in their language; by mail with a subject."""
         with translation.override(reader.user.language):
-            return self._message(reader, Method.SEND, {"text": write(cards.Voice(reader.user, self.now))})
+            payload: dict[str, object] = {"text": write(cards.Voice(reader.user, self.now))}
+            if not reader.address:
+                return self._message(reader, Method.SEND, payload)
+            return self._message(reader, Method.MAIL, payload | {"subject": subjects.of(self.event)})
 
     def menu(self, user: User, chat_id: int) -> OutboundMessage:
         """Refresh the list of commands in a chat."""
@@ -47,18 +57,36 @@ class Routing:
         """Write to one reader, once for the same event about the same subject in a quarter of an hour."""
         written = self.text(reader, write)
         quarter = int(self.event.at.timestamp()) // QUARTER_SECONDS
-        written.key = f"alarm:{self.event.name}:{self.event.subject_ref}:{quarter}:{reader.chat_id}"
+        written.key = f"alarm:{self.event.name}:{self.event.subject_ref}:{quarter}:{reader.place}"
         return written
 
     def _message(self, reader: Reader, method: OutboundMessage.Method, payload: dict[str, object]) -> OutboundMessage:
-        key = f"event:{self.event.pk}:{reader.chat_id}:{method}"
-        return OutboundMessage(key=key, chat_id=reader.chat_id, user=reader.user, method=method, payload=payload)
+        return OutboundMessage(
+            key=f"event:{self.event.pk}:{reader.place}:{method}",
+            chat_id=reader.chat_id,
+            address=reader.address,
+            user=reader.user,
+            event=self.event,
+            method=method,
+            payload=payload,
+            request_id=self.event.request_id,
+        )
 
 
 type Route = Callable[[Routing], Iterable[OutboundMessage]]
 
 
 def readers(users: Iterable[User]) -> Iterator[Reader]:
+    """Find those of the users who have a linked Telegram account, and those who are to be mailed. Two queries."""
+    yield from in_telegram(users)
+    if not letters.is_on():
+        return
+    addresses = MailAddress.objects.select_related("user__counterparty").exclude(confirmed_at=None)
+    for one in addresses.filter(user__in=users, refused_at=None, user__status=User.Status.ACTIVE).order_by("pk"):
+        yield Reader(one.user, address=one.address)
+
+
+def in_telegram(users: Iterable[User]) -> Iterator[Reader]:
     """Find those of the users who have a linked Telegram account. One query."""
     links = TelegramLink.objects.select_related("user__counterparty")
     for link in links.filter(user__in=users, ended_at=None, user__status=User.Status.ACTIVE).order_by("pk"):
@@ -67,7 +95,7 @@ def readers(users: Iterable[User]) -> Iterator[Reader]:
 
 def dealers(rfq: Rfq) -> Iterator[Reader]:
     """Find all dealers of the LPs that are asked. One query."""
-    return readers(
+    return in_telegram(
         User.objects.filter(
             counterparty__in=Invitation.objects.filter(rfq=rfq).values("lp"),
             counterparty__status=Counterparty.Status.ACTIVE,

@@ -16,6 +16,7 @@ from alerting import (
     destination_routes,
     dispute_routes,
     flagged_off,
+    letters,
     money_routes,
     operations,
     preferences,
@@ -25,7 +26,7 @@ from alerting import (
 )
 from alerting.inbox import Outgoing
 from alerting.models import OutboundMessage
-from alerting.readers import Method, Reader, Route, Routing, but_the_actor, dealers, readers, watchers
+from alerting.readers import Method, Reader, Route, Routing, but_the_actor, dealers, in_telegram, readers, watchers
 from rfq import bot_papers, cards
 from rfq.models import Fill, Quote, Rfq
 from settlement import payments
@@ -46,6 +47,7 @@ SIGN_IN_ALARMS = {
     "passkey.counter_went_back": gettext_noop("The counter of a passkey went back: it seems to be copied."),
 }
 ALARMED = (Role.OPS, Role.ADMIN)
+DOORS = {"telegram.unreachable": "telegram/unreachable.html", "mail.refused": "telegram/mail_refused.html"}
 CHANGES_MENU = {
     *("telegram.linked", "telegram.ended", "telegram.reachable", "user.language_set", "user.preferences_set"),
     *("user.suspended", "user.reactivated", "role.granted", "role.revoked"),
@@ -76,7 +78,7 @@ def apology(chat_id: int) -> list[Outgoing]:
 def _rfq_created(routing: Routing) -> Iterator[OutboundMessage]:
     """The dealers' cards; the client's too, unless the request came by Telegram: then the answer to it holds one."""
     rfq = Rfq.objects.select_related("requested_by").get(ref=routing.event.subject_ref)
-    told = [] if routing.event.request_id.startswith("tg:") else readers([rfq.requested_by])
+    told = [] if routing.event.request_id.startswith("tg:") else in_telegram([rfq.requested_by])
     for reader in [*told, *dealers(rfq)]:
         yield routing.card(reader, rfq.ref)
 
@@ -213,15 +215,25 @@ def _menus(routing: Routing) -> Iterator[OutboundMessage]:
         yield routing.menu(user, chat_id)
 
 
-def _chat_closed(routing: Routing) -> Iterator[OutboundMessage]:
-    """Those of operations who serve the person: what the desk writes to them does not arrive."""
+def _door_closed(routing: Routing) -> Iterator[OutboundMessage]:
+    """Those of operations who serve the person: what the desk writes to them, there or by mail, does not arrive."""
     user = User.objects.select_related("person").get(ref=routing.event.subject_ref)
     found = list(readers(User.objects.filter(role_grants__role=Role.OPS, role_grants__revoked_at=None)))
     outside = not_serving([reader.user for reader in found], user.counterparty_id)
     context = {"name": user.person.full_name if user.person else user.username, "username": user.username}
     for reader in found:
         if reader.user.pk not in {*outside, user.pk}:
-            yield routing.alarm(reader, lambda _voice: message("telegram/unreachable.html", context))
+            yield routing.alarm(reader, lambda _voice: message(DOORS[routing.event.name], context))
+
+
+def _address_changed(routing: Routing) -> Iterator[OutboundMessage]:
+    """The person, in Telegram and at the address that was left: whoever got into the console may have done it."""
+    user = User.objects.get(ref=routing.event.subject_ref)
+    left = routing.event.before.get("address") if letters.is_on() else ""
+    for reader in [*in_telegram([user]), *([Reader(user, address=left)] if left else [])]:
+        yield routing.text(
+            reader, lambda _voice: message("telegram/mail_changed.html", {"address": routing.event.after["address"]})
+        )
 
 
 def _account_cut_off(routing: Routing) -> Iterator[OutboundMessage]:
@@ -248,7 +260,8 @@ ROUTES: dict[str, Route] = {
     "audit.broken": _evidence_broken,
     "telegram.ended": _account_cut_off,
     "telegram.linked": _account_cut_off,
-    "telegram.unreachable": _chat_closed,
+    **dict.fromkeys(DOORS, _door_closed),
+    "mail.changed": _address_changed,
     "lp.paused": _lp_paused,
     "client.frozen": _client_frozen,
     "rfq.passed": _rfq_passed,

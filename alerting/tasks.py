@@ -4,22 +4,36 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from django.db import InterfaceError, OperationalError
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
-from alerting import cards, figures, flagged_off, inbox, menus, operations, papers, queries, queue_length, routing
+from alerting import (
+    cards,
+    figures,
+    flagged_off,
+    inbox,
+    mail_jobs,
+    menus,
+    operations,
+    papers,
+    queries,
+    queue_length,
+    routing,
+)
 from alerting.inbox import Outgoing
 from alerting.models import InboundUpdate, LiveCard, OutboundMessage
 from alerting.outcomes import Gone, Later, Outcome, Refused, Sent, TooLate, Unreachable
+from alerting.retries import AGAIN, AWAY
 from rfq import operations as rfq_operations
 from rfq.dispute_errors import AttachmentLost, AttachmentTooBig
 from rfq.operations import attaching
 from trading.lib import clock, threads
 from trading.lib.errors import Unavailable
+from users import context
 from users.models import User
 
 log = logging.getLogger(__name__)
+send_mail = mail_jobs.send_mail  # its job is found by being imported here
 
 LOST_AFTER = timedelta(seconds=20)
 LONGEST_RETRY = timedelta(minutes=1)
@@ -28,8 +42,6 @@ FLOWS_WITHIN = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(days=1)  # while Telegram takes none
 ANSWER_LIFE = timedelta(minutes=1)  # nobody looks at a button for longer, and Telegram forgets who pressed it
 BURST = 20  # so many of one chat, then the others have their turn
-AWAY = (OperationalError, InterfaceError, Unavailable)  # nothing wrong with what is to be done: it comes again
-AGAIN = RetryStrategy(max_attempts=20, wait=1, retry_exceptions=set(AWAY))
 AGAIN_WHATEVER = RetryStrategy(max_attempts=6, exponential_wait=2)
 FETCHES = 8
 FETCH_AGAIN = RetryStrategy(max_attempts=FETCHES, exponential_wait=2, retry_exceptions=set(AWAY))
@@ -135,8 +147,9 @@ async def deliver(chat_id: int) -> None:
     for turn in range(1, BURST + 1):
         if message is None:
             return
-        card, outcome = await _deliver(message)
-        message = await threads.run(_go_on, message, card, outcome, is_last=turn == BURST)
+        with context.origin(message.request_id):
+            card, outcome = await _deliver(message)
+            message = await threads.run(_go_on, message, card, outcome, is_last=turn == BURST)
 
 
 def _claim_next(chat_id: int) -> OutboundMessage | None:
@@ -272,6 +285,7 @@ def _record(message: OutboundMessage, card: LiveCard | None, outcome: Outcome) -
     match outcome:
         case Sent(message_id):
             operations.message_sent(message=message, message_id=message_id, card=card, now=now)
+            log.info("message %s is sent: %s", message.pk, message.method)
         case Unreachable(why):
             log.warning("chat of message %s takes no messages: %s", message.pk, why)
             operations.message_unreachable(message=message, error=why, now=now)
@@ -301,7 +315,7 @@ def _is_hopeless(message: OutboundMessage, after: timedelta | None, now: datetim
 
     While Telegram takes nothing from anybody, each waits: it is not to blame. A wish to wait is granted.
     """
-    if now - message.created_at > LONGEST_WAIT:
+    if now - (message.resent_at or message.created_at) > LONGEST_WAIT:
         return True
     return after is None and message.attempts >= MAX_ATTEMPTS and queries.anything_sent(since=now - FLOWS_WITHIN)
 
@@ -316,10 +330,12 @@ def _backoff(attempts: int) -> timedelta:
 @app.periodic(cron="* * * * * */10")
 @app.task(name="alerting.resume", queue="messages", lock="alerting.resume")
 def resume(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
-    """Give chats whose job ended in an error their job back."""
-    updates, messages = queries.forgotten_chats(now=clock.now(), patience=LOST_AFTER)
-    if updates or messages:
-        operations.resume_chats(updates=updates, messages=messages)
+    """Give chats and mails whose job ended in an error their job back."""
+    now = clock.now()
+    updates, messages = queries.forgotten_chats(now=now, patience=LOST_AFTER)
+    mails = queries.forgotten_mails(now=now, patience=LOST_AFTER)
+    if updates or messages or mails:
+        operations.resume_chats(updates=updates, messages=messages, mails=mails)
 
 
 @app.periodic(cron="* * * * *")

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
+from django.conf import settings
 
 if TYPE_CHECKING:
     from alerting.inbox import Outgoing
@@ -19,9 +20,17 @@ class TradingConfig(AppConfig):
         """Register start-up checks and the bot, and set up logging."""
         from alerting import inbox, menus  # noqa: PLC0415 - apps must be loaded first
         from trading import checks, logs  # noqa: PLC0415 - likewise
+        from trading.lib import trail  # noqa: PLC0415 - likewise
+        from users import context  # noqa: PLC0415 - likewise
 
         checks.register()
         logs.configure()
+        carriers: list[trail.Carrier] = [context.RequestId()]
+        if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
+            from trading import tracing  # noqa: PLC0415 - its library is loaded only where it is wanted
+
+            carriers.append(tracing.start())
+        trail.register(carriers)
         inbox.register(_hear)
         menus.register(_offer)
 

@@ -10,12 +10,14 @@ from django.core.exceptions import ImproperlyConfigured
 from trading.lib import clock
 
 FEWEST_SOURCES = 2
+LOCAL_HOSTS = {"localhost", "127.0.0.1", "::1"}
 
 
 def register() -> None:
     """Make Django run them."""
     checks.register(two_roles, checks.Tags.security, deploy=True)
     checks.register(telegram, checks.Tags.security, deploy=True)
+    checks.register(mail, checks.Tags.security, deploy=True)
     checks.register(passkey_roles, checks.Tags.security)
     checks.register(https, checks.Tags.security, deploy=True)
     checks.register(proxies, checks.Tags.security, deploy=True)
@@ -40,6 +42,18 @@ def telegram(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
         return []
     hint = "Get one from @BotFather and set TELEGRAM_BOT_TOKEN."
     return [checks.Warning("TELEGRAM_BOT_TOKEN is not set: nobody can trade", hint=hint, id="desk.W001")]
+
+
+def mail(**_kwargs: Any) -> Sequence[checks.CheckMessage]:
+    """Alerts go by mail as well, to a server that nobody on the way can read along with."""
+    if not settings.MAILERS:
+        text = "EMAIL_URL is not set: nothing is mailed, and alerts come by Telegram alone"
+        return [checks.Warning(text, hint="Set EMAIL_URL (docs/notifications.md).", id="desk.W006")]
+    options = settings.MAILERS["default"]["OPTIONS"]
+    if options["use_tls"] or options["use_ssl"] or options["host"] in LOCAL_HOSTS:
+        return []
+    text = "EMAIL_URL is smtp://: mail, and the password of the server, travel in clear"
+    return [checks.Error(text, hint="Use smtp+tls:// or smtp+ssl://.", id="desk.E004")]
 
 
 def passkey_roles(**_kwargs: Any) -> Sequence[checks.CheckMessage]:

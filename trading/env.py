@@ -5,6 +5,8 @@ import binascii
 import json
 import re
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
@@ -15,6 +17,8 @@ env = FileAwareEnv()
 
 PRODUCTION, SANDBOX = "production", "sandbox"
 SHORTEST_SECRET = 32
+MAIL_SCHEMES = {"smtp", "smtp+tls", "smtp+ssl"}
+MAIL_SECONDS = 30  # for each answer of the mail server
 KEY_BYTES = 32  # of an Ed25519 key
 FEWEST_CHARACTERS = 12  # different ones; 32 random bytes in hexadecimal have about 14
 SAMPLE = re.compile(r"change.?me|insecure|example|sample|secret|password|replace|default|your[-_ ]", re.IGNORECASE)
@@ -142,6 +146,38 @@ def _key_of(name: str, written: str) -> bytes:
     if len(key) != KEY_BYTES:
         raise ImproperlyConfigured(f"{name} holds what is not {KEY_BYTES} bytes in base64.")
     return key
+
+
+def mailers(name: str) -> dict[str, dict[str, Any]]:
+    """
+    Django's `MAILERS` for the SMTP server at the address in `name`; empty, so that nothing is mailed, where none is.
+
+    ``smtp+tls://user:password@host:587`` begins in clear and goes on in TLS, ``smtp+ssl://`` is TLS from the start,
+    ``smtp://`` is in clear.
+
+    :raises ImproperlyConfigured: something else.
+    """
+    if not text(name):
+        return {}
+    found = urlsplit(text(name))
+    try:
+        port = found.port
+    except ValueError:
+        port = 0
+    if found.scheme not in MAIL_SCHEMES or not found.hostname or port == 0 or found.path.strip("/") or found.query:
+        raise ImproperlyConfigured(
+            f"{name} is no mail server: use smtp+tls://user:password@host:587, smtp+ssl://…:465 or smtp://host:25."
+        )
+    options: dict[str, Any] = {
+        "host": found.hostname,
+        "port": port,
+        "username": unquote(found.username or ""),
+        "password": unquote(found.password or ""),
+        "use_tls": found.scheme == "smtp+tls",
+        "use_ssl": found.scheme == "smtp+ssl",
+        "timeout": MAIL_SECONDS,
+    }
+    return {"default": {"BACKEND": "django.core.mail.backends.smtp.EmailBackend", "OPTIONS": options}}
 
 
 def choice(name: str, choices: set[str], default: str) -> str:

@@ -46,6 +46,7 @@ def health(request: HttpRequest) -> HttpResponse:
     content: dict[str, object] = {"status": "ready" if is_well else "not ready"}
     if http.is_operator(request):
         content |= {"version": settings.VERSION, "revision": settings.REVISION, "checks": checks}
+        content["email"] = "on" if settings.MAILERS else "off: EMAIL_URL is not set"
     return JsonResponse(content, status=200 if is_well else 503)
 
 

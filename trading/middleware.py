@@ -1,5 +1,6 @@
 """What happens around every request: its id, its user's language and time zone, refusals turned into HTTP once."""
 
+import logging
 import re
 import zoneinfo
 from collections.abc import Callable
@@ -8,7 +9,6 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone, translation
-from structlog.contextvars import bound_contextvars
 
 from trading.lib import http
 from trading.lib.digits import digits
@@ -18,14 +18,17 @@ from users import context
 from users.models import User
 from users.models.people import Digits
 
+log = logging.getLogger("desk.web")
+
 type GetResponse = Callable[[HttpRequest], HttpResponse]
 
 STATUS: dict[type[DeskError], int] = {Invalid: 422, Forbidden: 403, NotFound: 404, Conflict: 409, Unavailable: 503}
 GIVEN_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+UNTOLD = ("/health", "/metrics")  # asked every few seconds by programs, as polls are by pages
 
 
 class RequestIdMiddleware:
-    """Give each request an id (or keep a proxy's), bind it to logs and audit events, return it."""
+    """Give each request an id (or keep a proxy's), bind it to logs and audit events, log its answer, return it."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
@@ -36,11 +39,11 @@ class RequestIdMiddleware:
         request_id = given if GIVEN_ID.fullmatch(given) else new_ref("REQ")
         request.META["HTTP_X_REQUEST_ID"] = request_id  # where the request logger looks for it
         request.request_id = request_id  # type: ignore[attr-defined]
-        with (
-            context.origin(request_id, http.client_address(request), request.path),
-            bound_contextvars(request_id=request_id),
-        ):
+        with context.origin(request_id, http.client_address(request), request.path):
             response = self.get_response(request)
+            if not http.is_poll(request) and not request.path.startswith(UNTOLD):
+                told = (request.method, request.path, response.status_code)
+                log.info("%s %s: %s", *told, extra={"request_id": request_id})  # django_structlog forgot it by now
         response["X-Request-ID"] = request_id
         return response
 

@@ -7,6 +7,7 @@ from django.utils.csp import CSP
 
 from trading import env
 from trading.env import BASE_DIR
+from trading.lib import trail
 from trading.sandbox.rates import sandbox_sources
 
 DESK_ENV = env.choice("DESK_ENV", {env.PRODUCTION, env.SANDBOX}, env.PRODUCTION)
@@ -179,6 +180,12 @@ STORAGES = {
     },
 }
 
+# --- mail -----------------------------------------------------------------------------------
+
+MAILERS = env.mailers("EMAIL_URL")  # empty: nothing is mailed
+SILENCED_SYSTEM_CHECKS = ["mail.W001"]  # of Django, about that; `trading.checks.mail` says it to who deploys
+EMAIL_FROM = env.text("EMAIL_FROM", f"desk@{PASSKEY_HOST}")
+
 # --- language and time ----------------------------------------------------------------------
 
 LANGUAGE_CODE = "en"
@@ -215,7 +222,14 @@ RATES_KEPT_DAYS = env.number("RATES_KEPT_DAYS", 7)
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 AUDIT_ANCHOR_FILE = env.text("AUDIT_ANCHOR_FILE")  # where the nightly verification keeps the last seal
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
+PROCRASTINATE_WORKER_DEFAULTS = {"worker_middleware": [trail.follow]}
 PROMETHEUS_EXPORT_MIGRATIONS = False
+
+# --- traces ---------------------------------------------------------------------------------
+
+# Empty: nothing is traced.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.text("OTEL_EXPORTER_OTLP_ENDPOINT").rstrip("/")
+OTEL_SERVICE_NAME = env.text("OTEL_SERVICE_NAME")
 
 # --- logs -----------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", include("users.urls")),
     path("", include("rfq.urls")),
     path("", include("settlement.urls")),
+    path("", include("alerting.urls")),
 ]
 
 handler403 = "trading.views.forbidden"

@@ -15,7 +15,7 @@ from users.models.roles import STAFF_ROLES
 
 _ROOMS = frozenset(
     {"console.view", "rfq.view", "market.view", "settlement.view", "dispute.view", "approval.view", "user.view"}
-    | {"flag.view", "scorecard.view", "exposure.view", "money.view", "ledger.view"}
+    | {"flag.view", "scorecard.view", "exposure.view", "money.view", "ledger.view", "notification.view"}
 )
 # They reduce risk: one person, at once.
 _STOPS = frozenset(
@@ -33,9 +33,9 @@ CAPABILITIES: dict[str, frozenset[str]] = {
     | _STOPS
     | {"audit.own", "dispute.handle", "history.export", "onboarding.record", "rfq.enter", "telegram.link"}
     | {"user.create", "destination.enter", "deposit.record", "settlement.release", "withdrawal.handle"}
-    | {"lp_payment.handle"},
+    | {"lp_payment.handle", "notification.resend"},
     Role.APPROVER: _ROOMS | _STOPS | {"policy.view", "audit.own", "scope.narrow"},
-    Role.ADMIN: _ROOMS | _STOPS | {"policy.view", "scope.narrow"},
+    Role.ADMIN: _ROOMS | _STOPS | {"policy.view", "scope.narrow", "notification.resend"},
     Role.AUDITOR: _ROOMS | {"policy.view", "audit.own", "audit.view", "history.export"},
     Role.SERVICE: frozenset({"settlement.execute", "audit.anchor"}),
 }

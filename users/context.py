@@ -1,9 +1,11 @@
-"""Where an act came from: the request id and address that audit events carry."""
+"""Where an act came from: the request id and address that audit events carry, and the lines of the log."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+
+from structlog.contextvars import bound_contextvars
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,28 @@ def origin(request_id: str, address: str | None = None, path: str = "") -> Itera
     """Everything inside is done on behalf of this request."""
     token = _origin.set(Origin(request_id, address, path))
     try:
-        yield
+        with bound_contextvars(request_id=request_id):
+            yield
     finally:
         _origin.reset(token)
+
+
+class RequestId:
+    """Travels with every job (`trading.lib.trail`), so that its log lines and audit events name the request, too."""
+
+    NAME = "request_id"
+
+    def pack(self) -> Mapping[str, str]:
+        """The id of the request that runs, if one does."""
+        request_id = current().request_id
+        return {self.NAME: request_id} if request_id else {}
+
+    @contextmanager
+    def follow(self, trail: Mapping[str, str], job: str) -> Iterator[None]:
+        """Act on behalf of that request; the address it came from stays with the request."""
+        with bound_contextvars(job=job):
+            if self.NAME not in trail:
+                yield
+                return
+            with origin(trail[self.NAME]):
+                yield

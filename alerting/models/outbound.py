@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from alerting.models.mail import PLAIN_ADDRESS
+from alerting.models.preferences import Channel
 from trading.lib.states import StateMachine, Transitions
 
 
@@ -20,12 +22,14 @@ class Outbox(models.QuerySet["OutboundMessage"]):
 
 class OutboundMessage(StateMachine):
     """
-    One call to Telegram that must happen, in its chat's order.
+    One call to Telegram that must happen, in its chat's order, or one mail, which waits for no other.
 
     `key` says why it exists; the same reason never makes a second one. A `card` names a live card
     in its payload; what is sent or edited is decided from the state of things when it is delivered.
     A `document` names a paper, which is made when it is delivered: no file lies here. A `menu` is the
-    chat's list of commands; it, too, is made when it is delivered.
+    chat's list of commands; it, too, is made when it is delivered. A `mail` has an address and no chat (0).
+
+    `request_id` is whose request caused it, `event` the audit event that it tells of, where there is one.
     """
 
     class Method(models.TextChoices):
@@ -38,6 +42,7 @@ class OutboundMessage(StateMachine):
         DOCUMENT = "document", _("Document")
         STRIP = "strip", _("Take buttons away")
         MENU = "menu", _("Menu of commands")
+        MAIL = "mail", _("E-mail")
 
     class Status(models.TextChoices):
         """How far it came."""
@@ -53,12 +58,18 @@ class OutboundMessage(StateMachine):
     TRANSITIONS: ClassVar[Transitions] = {
         Status.WAITING: frozenset({Status.SENDING}),
         Status.SENDING: frozenset({Status.SENT, Status.WAITING, Status.FAILED, Status.UNREACHABLE, Status.TOO_LATE}),
+        Status.FAILED: frozenset({Status.WAITING}),  # by hand
+        Status.UNREACHABLE: frozenset({Status.WAITING}),
     }
 
     key = models.CharField(max_length=120, unique=True)
     chat_id = models.BigIntegerField()
+    address = models.CharField(max_length=254, blank=True, default="", db_default="")
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    event = models.ForeignKey(
+        "users.AuditEvent", on_delete=models.PROTECT, null=True, blank=True, related_name="+", db_index=False
     )
     method = models.CharField(max_length=8, choices=Method.choices)
     payload = models.JSONField(default=dict)
@@ -67,8 +78,10 @@ class OutboundMessage(StateMachine):
     not_before = models.DateTimeField(null=True, blank=True)
     message_id = models.BigIntegerField(null=True, blank=True)
     error = models.CharField(max_length=300, blank=True)
+    request_id = models.CharField(max_length=64, blank=True, default="", db_default="")
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)
+    resent_at = models.DateTimeField(null=True, blank=True)  # when somebody had it sent after it was given up
 
     objects = Outbox.as_manager()
 
@@ -76,14 +89,36 @@ class OutboundMessage(StateMachine):
         indexes = [
             models.Index(fields=["chat_id", "id"], condition=Q(status__in=["waiting", "sending"]), name="outbound_due"),
             models.Index(fields=["created_at"], name="outbound_age"),
+            models.Index(fields=["id"], condition=Q(status__in=["failed", "unreachable"]), name="outbound_dead"),
+            models.Index(fields=["id"], condition=Q(method="mail"), name="outbound_mail"),
+            models.Index(fields=["request_id"], condition=~Q(request_id=""), name="outbound_request"),
         ]
         constraints = [
             models.CheckConstraint(condition=~Q(status="sent") | Q(sent_at__isnull=False), name="outbound_sent_when"),
             models.CheckConstraint(condition=~Q(key=""), name="outbound_has_reason"),
+            models.CheckConstraint(
+                condition=Q(~Q(method="mail"), address="") | Q(method="mail", chat_id=0, address__regex=PLAIN_ADDRESS),
+                name="outbound_one_way",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.method} to {self.chat_id}"
+        return f"{self.method} to {self.address or self.chat_id}"
+
+    @property
+    def ref(self) -> str:
+        """What people call it by."""
+        return f"MSG-{self.pk:04}"
+
+    @property
+    def channel(self) -> Channel:
+        """How it reaches its reader."""
+        return Channel.MAIL if self.method == self.Method.MAIL else Channel.TELEGRAM
+
+    @property
+    def is_dead(self) -> bool:
+        """Whether it was given up."""
+        return self.status in {self.Status.FAILED, self.Status.UNREACHABLE}
 
 
 class LiveCard(models.Model):

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from typing import IO
 from urllib.parse import quote
 
 from django.conf import settings
@@ -29,10 +30,17 @@ def process(*command: str) -> AbstractContextManager["subprocess.Popen[bytes]"]:
     return program(sys.executable, "manage.py", *command)
 
 
-@contextmanager
-def program(*arguments: str, **variables: str) -> Iterator["subprocess.Popen[bytes]"]:
+def program(*arguments: str, **variables: str) -> AbstractContextManager["subprocess.Popen[bytes]"]:
     """Run a program of the desk as the runtime role, with more of environment; it is killed at the end of the block."""
-    with subprocess.Popen(arguments, cwd=settings.BASE_DIR, env=environment() | variables) as running:
+    return logged(None, *arguments, **variables)
+
+
+@contextmanager
+def logged(log: IO[str] | None, *arguments: str, **variables: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Likewise; what it says goes into this file."""
+    with subprocess.Popen(
+        arguments, cwd=settings.BASE_DIR, env=environment() | variables, stdout=log, stderr=log
+    ) as running:
         try:
             yield running
         finally:

@@ -14,8 +14,11 @@ SOUND = {
     "METRICS_TOKEN": "scrape",
     "AUDIT_ANCHOR_FILE": "/mnt/worm/anchors",
     "TELEGRAM_BOT_TOKEN": "1:a",
+    "MAILERS": {"default": {"OPTIONS": {"host": "mail.example", "use_tls": True, "use_ssl": False}}},
 }
-ALL = (checks.two_roles, checks.telegram, checks.https, checks.proxies, checks.anchors)
+IN_CLEAR = {"default": {"OPTIONS": {"host": "mail.example", "use_tls": False, "use_ssl": False}}}
+HERE = {"default": {"OPTIONS": {"host": "localhost", "use_tls": False, "use_ssl": False}}}
+ALL = (checks.two_roles, checks.telegram, checks.mail, checks.https, checks.proxies, checks.anchors)
 
 
 def said(settings: Any, **changes: object) -> list[str]:
@@ -38,6 +41,9 @@ def test_a_sound_installation_hears_nothing(settings: Any) -> None:
         ({"SECURE_PROXY_SSL_HEADER": None}, ["desk.W002"]),
         ({"AUDIT_ANCHOR_FILE": ""}, ["desk.W005"]),
         ({"TELEGRAM_BOT_TOKEN": ""}, ["desk.W001"]),
+        ({"MAILERS": {}}, ["desk.W006"]),
+        ({"MAILERS": IN_CLEAR}, ["desk.E004"]),
+        ({"MAILERS": HERE}, []),
     ],
     ids=str,
 )

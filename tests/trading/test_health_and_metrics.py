@@ -58,7 +58,7 @@ def test_health_tells_others_only_whether_all_is_well(client: Client, beating: N
 
     assert (elsewhere.status_code, elsewhere.json()) == (200, {"status": "ready"})
     assert without.json() == {"status": "ready"}
-    assert set(client.get("/health", headers=given).json()) == {"status", "version", "revision", "checks"}
+    assert set(client.get("/health", headers=given).json()) == {"status", "version", "revision", "checks", "email"}
 
 
 @pytest.fixture

@@ -37,3 +37,14 @@ def test_one_request_id_in_answer_log_and_audit(client: Client, seen: dict[str, 
 def test_a_proxys_request_id_is_kept_and_a_silly_one_is_not(client: Client, db: None) -> None:
     assert client.get("/health/live", headers={"X-Request-ID": "abc-12345678"})["X-Request-ID"] == "abc-12345678"
     assert client.get("/health/live", headers={"X-Request-ID": "a\nb"})["X-Request-ID"].startswith("REQ-")
+
+
+def test_each_request_is_a_line_but_for_what_comes_every_few_seconds(
+    client: Client, db: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="desk.web")
+    client.get("/health/live")
+    client.get("/rfqs/?v=abc", headers={"HX-Request": "true"})
+    client.get("/sign-in/?next=/rfqs/")
+
+    assert [line.getMessage() for line in caplog.records if line.name == "desk.web"] == ["GET /sign-in/: 200"]

@@ -11,7 +11,7 @@ from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
-from trading.lib import clock
+from trading.lib import clock, trail
 
 # Jobs to be written at the end of a batch, each with whether one that waits already will do.
 type Asked = tuple[Job, bool]
@@ -44,7 +44,8 @@ def defer(
     Ask a worker to run the task `name` with `args`, after this transaction has committed.
 
     Jobs with the same `lock` run one at a time, in the order they were deferred. Inside `batch`
-    the jobs are written together at its end, in one statement.
+    the jobs are written together at its end, in one statement. What travels with it (`trading.lib.trail`) is that of
+    whoever asks; of several who are content with one job, that of the first.
 
     :param unless_waiting: not when a job with this lock has yet to begin: it will see all that is committed by then.
         For tasks that do whatever they find, and whose lock is theirs alone.
@@ -52,7 +53,7 @@ def defer(
     """
     schedule_at = later.instant() if later else None
     job = app.configure_task(name, allow_unknown=False, lock=lock, schedule_at=schedule_at).job
-    job = job.evolve(task_kwargs=args)
+    job = job.evolve(task_kwargs=trail.packed(args))
     waiting = _waiting.get()
     if waiting is None:
         _write([(job, unless_waiting)])

@@ -51,6 +51,14 @@ LOOKS: dict[str, dict[str, Look]] = {
         "passed": Look(_("Passed"), "arrow-left", "idle"),
         "silent": Look(_("No answer"), "clock", "idle"),
     },
+    "notification": {
+        "waiting": Look(_("Waiting"), "hourglass", "warn"),
+        "sending": Look(_("Under way"), "send", "info"),
+        "sent": Look(_("Sent"), "circle-check", "ok"),
+        "failed": Look(_("Given up"), "circle-x", "bad"),
+        "unreachable": Look(_("Unreachable"), "ban", "bad"),
+        "too_late": Look(_("Too late to mean anything"), "clock", "idle"),
+    },
     "lp": {
         "paused": Look(_("Paused"), "player-pause", "bad"),
     },

@@ -53,6 +53,8 @@ class Command(BaseCommand):
             tron_chains.configured()
         except ImproperlyConfigured as error:
             raise CommandError(str(error)) from error
+        if not settings.MAILERS:
+            log.warning("e-mail is off: EMAIL_URL is not set")
         await_database()
         rounds.guard_start()
         connection.close()
