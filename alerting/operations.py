@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from alerting.inbox import Outgoing, Payload, chat_of, storable
-from alerting.models import Heartbeat, InboundUpdate, LiveCard, MailAddress, OutboundMessage
+from alerting.models import Alert, Heartbeat, InboundUpdate, LiveCard, MailAddress, OutboundMessage
 from trading.lib import jobs
 from trading.lib.operations import operation
 from users import audit, context
@@ -216,6 +216,7 @@ def forget_old(*, now: datetime) -> None:
     InboundUpdate.objects.filter(received_at__lt=before).exclude(status=_Inbound.WAITING).delete()
     OutboundMessage.objects.filter(created_at__lt=before).exclude(status=_Outbound.WAITING).delete()
     LiveCard.objects.filter(closed_at__lt=before).delete()
+    Alert.objects.filter(resolved_at__lt=before, fired_at=None).delete()  # nobody was ever told of them
 
 
 def _close_chat(chat_id: int, now: datetime) -> None:

@@ -13,14 +13,13 @@ from django.utils import translation
 from django.utils.translation import get_language, gettext, gettext_noop
 
 from alerting import (
+    alert_routes,
     destination_routes,
     dispute_routes,
-    flagged_off,
     letters,
     money_routes,
     operations,
     preferences,
-    queue_length,
     undone_routes,
     wallet_routes,
 )
@@ -33,7 +32,6 @@ from settlement import payments
 from settlement.models import Settlement
 from trading.lib.chat import message
 from users.models import AuditEvent, Counterparty, Role, TelegramLink, User
-from users.models.roles import STAFF_ROLES
 from users.queries.scopes import not_serving
 
 Waits = Settlement.Status
@@ -42,7 +40,6 @@ WAITING_AT_BIRTH = (Waits.FLAGGED_OFF, Waits.AWAITING_FUNDS, Waits.AWAITING_APPR
 
 SIGN_IN_ALARMS = {
     "sign_in.locked_out": gettext_noop("Too many wrong passwords or codes: locked out for a while."),
-    "device.recovery_code_used": gettext_noop("Signed in with a recovery code."),
     "token.reused": gettext_noop("A refresh token came twice: somebody has a copy. All its tokens have ended."),
     "passkey.counter_went_back": gettext_noop("The counter of a passkey went back: it seems to be copied."),
 }
@@ -131,13 +128,6 @@ def _with_receipt(told: OutboundMessage, fill: Fill) -> OutboundMessage:
         button = bot_papers.receipt_button(told.user, fill.ref)
     told.payload["buttons"] = [[[button.text, button.token]]]
     return told
-
-
-def _evidence_broken(routing: Routing) -> Iterator[OutboundMessage]:
-    """Everybody of the desk who can be written to: whoever reads it first acts."""
-    context = {"count": routing.event.after["number_of_findings"], "first": routing.event.after["findings"][0]}
-    for reader in readers(User.objects.filter(role_grants__role__in=STAFF_ROLES, role_grants__revoked_at=None)):
-        yield routing.text(reader, lambda _voice: message("telegram/evidence_broken.html", context))
 
 
 def _sign_in_alarm(routing: Routing) -> Iterator[OutboundMessage]:
@@ -255,9 +245,7 @@ ROUTES: dict[str, Route] = {
     **money_routes.ROUTES,
     **undone_routes.ROUTES,
     **wallet_routes.ROUTES,
-    "alert.flagged_off": flagged_off.told,
-    "alert.settlement_queue": queue_length.told,
-    "audit.broken": _evidence_broken,
+    **alert_routes.ROUTES,
     "telegram.ended": _account_cut_off,
     "telegram.linked": _account_cut_off,
     **dict.fromkeys(DOORS, _door_closed),

@@ -7,19 +7,7 @@ from datetime import datetime, timedelta
 from procrastinate import JobContext, RetryStrategy
 from procrastinate.contrib.django import app
 
-from alerting import (
-    cards,
-    figures,
-    flagged_off,
-    inbox,
-    mail_jobs,
-    menus,
-    operations,
-    papers,
-    queries,
-    queue_length,
-    routing,
-)
+from alerting import cards, evaluating, figures, inbox, mail_jobs, menus, operations, papers, queries, routing
 from alerting.inbox import Outgoing
 from alerting.models import InboundUpdate, LiveCard, OutboundMessage
 from alerting.outcomes import Gone, Later, Outcome, Refused, Sent, TooLate, Unreachable
@@ -338,18 +326,11 @@ def resume(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the t
         operations.resume_chats(updates=updates, messages=messages, mails=mails)
 
 
-@app.periodic(cron="* * * * *")
-@app.task(name="alerting.look_at_flagged_off", queue="messages", lock="alerting.look_at_flagged_off")
-def look_at_flagged_off(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
-    """Every minute: tell operations of deliveries that wait for them."""
-    flagged_off.look_at_flagged_off(now=clock.now())
-
-
-@app.periodic(cron="* * * * *")
-@app.task(name="alerting.look_at_queue", queue="messages", lock="alerting.look_at_queue")
-def look_at_queue(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
-    """Every minute: tell operations of a queue that is long or does not move."""
-    queue_length.look_at_queue(now=clock.now())
+@app.periodic(cron="* * * * * */30")
+@app.task(name="alerting.evaluate", queue="default", lock="alerting.evaluate")
+def evaluate(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every half minute: look at everything that is watched."""
+    evaluating.evaluate(now=clock.now())
 
 
 @app.periodic(cron="* * * * *")

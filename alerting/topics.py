@@ -89,7 +89,6 @@ TOPIC_OF_EVENT = {
     "dispute.withdrawn": "disputes",
     "lp.paused": "pauses",
     "sign_in.locked_out": "sign_ins",
-    "device.recovery_code_used": "sign_ins",
     "token.reused": "sign_ins",
     "passkey.counter_went_back": "sign_ins",
 }

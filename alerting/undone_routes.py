@@ -12,12 +12,11 @@ from alerting.readers import Route, Routing, readers
 from rfq.cards import FEWEST_DECIMALS, Voice
 from rfq.models import Fill
 from rfq.models.trading import Side
-from settlement.models import LedgerAccount, Settlement
+from settlement.models import LedgerAccount
 from trading.lib import numbers
 from trading.lib.chat import message
 from trading.lib.money import USDT
-from users.models import Role, User
-from users.queries.scopes import not_serving
+from users.models import Role
 
 CLIENT, LP = 0, 1
 WORDS = {
@@ -72,26 +71,6 @@ def _signed(sign: str, amount: Decimal, unit: str, voice: Voice) -> str:
     return voice.ref(f"{sign}{number} {unit}")
 
 
-def late(routing: Routing) -> Iterator[OutboundMessage]:
-    """Those of operations who serve the client: once for each settlement, since the event is written once."""
-    settlement = Settlement.objects.select_related("client").get(ref=routing.event.subject_ref)
-    found = list(readers(User.objects.filter(role_grants__role=Role.OPS, role_grants__revoked_at=None)))
-    outside = not_serving([reader.user for reader in found], settlement.client_id)
-
-    def write(voice: Voice) -> str:
-        context = {
-            "ref": voice.ref(settlement.ref),
-            "client": settlement.client.name,
-            "status": settlement.get_status_display(),
-            "due": voice.clock(settlement.due_at or routing.event.at),
-        }
-        return message("telegram/settlement_late.html", context)
-
-    for reader in found:
-        if reader.user.pk not in outside:
-            yield routing.alarm(reader, write)
-
-
 def adjusted(routing: Routing) -> Iterator[OutboundMessage]:
     """The people of whoever's account was corrected: by how much, in its favour or not."""
     after = routing.event.after
@@ -124,5 +103,4 @@ ROUTES: dict[str, Route] = {
     **dict.fromkeys(WORDS, undone),
     "fill.reversed": reversed_,
     "ledger.adjusted": adjusted,
-    "settlement.late": late,
 }

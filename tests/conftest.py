@@ -26,7 +26,7 @@ from tests import remembered, template
 from trading.env import BASE_DIR
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")  # which of the processes that share a run
-# The first limits of settlement, withdrawals and wallets come with the schema; later versions go.
+# The first limits of settlement, withdrawals and wallets, and the first alert rules, come with the schema; later go.
 RESET = """
 create or replace function test_reset(kept text[], limits text[]) returns void language plpgsql
     security definer set search_path = pg_catalog, public as $$

@@ -20,7 +20,12 @@ from django.db import connection
 from trading.lib import clock
 
 # Tables whose rows come with the schema; a reset keeps them.
-LIMITS = ["settlement_settlementpolicy", "settlement_withdrawalpolicy", "settlement_walletpolicy"]
+LIMITS = [
+    "settlement_settlementpolicy",
+    "settlement_withdrawalpolicy",
+    "settlement_walletpolicy",
+    "alerting_alertrule",
+]
 KEPT = ["django_migrations", "django_content_type", "auth_permission", *LIMITS]
 LONGEST = timedelta(minutes=20)  # rates in a desk that is kept must still be good
 SLACK = 1.0  # seconds

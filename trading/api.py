@@ -20,6 +20,7 @@ from django.views.decorators.csrf import csrf_exempt
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
+from alerting import api as alerting_api
 from alerting import api_notifications
 from rfq import api as rfq_api
 from rfq import api_disputes as rfq_api_disputes
@@ -82,6 +83,7 @@ api.add_router("", settlement_api.router)
 api.add_router("", settlement_api_lp.router)
 api.add_router("", settlement_api_waiting.router)
 api.add_router("", settlement_api_wallets.router)
+api.add_router("", alerting_api.router)
 api.add_router("", api_money.router)
 api.add_router("", api_destinations.router)
 api.add_router("", api_notifications.router)

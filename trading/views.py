@@ -18,6 +18,7 @@ import rfq.queries.disputes
 import settlement.queries
 import users.queries.log
 import users.queries.people
+from alerting import alert_queries, alert_words
 from rfq.queries import Day, LiveCounts
 from settlement.queries import Counts
 from trading.lib import clock, http
@@ -44,7 +45,7 @@ class Figure:
 @require_safe
 @console("console.view")
 def dashboard(request: HttpRequest) -> HttpResponse:
-    """Six figures, today's trading, the latest RFQs and the wallets."""
+    """Six figures, today's trading, the latest RFQs, what fires and the wallets."""
     now = clock.now()
     reader = access.actor(request)
     live = rfq.queries.live_counts(reader=reader, now=now)
@@ -53,9 +54,11 @@ def dashboard(request: HttpRequest) -> HttpResponse:
     latest = rfq.queries.page(rfq.queries.Criteria(), reader=reader, size=LATEST)
     wallets = settlement.queries.wallets()
     verification = users.queries.log.last_verification()
+    firing = alert_queries.firing(reader=reader)
     shown = [(row.rfq.ref, row.rfq.updated_at, row.quotes) for row in latest.rows]
     balances = [(row.wallet.pk, row.posted, row.reserved) for row in wallets]
-    version = http.fingerprint(live, counts, day, shown, balances, verification and verification.pk, now=now)
+    alarms = [(row.pk, row.status) for row in firing]
+    version = http.fingerprint(live, counts, day, shown, balances, verification and verification.pk, alarms, now=now)
     if http.is_unchanged(request, version):
         return http.nothing_new()
     template = "trading/dashboard.html#live" if http.is_poll(request) else "trading/dashboard.html"
@@ -68,6 +71,8 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "series": _series(day),
         "latest": latest.rows,
         "wallets": wallets,
+        "alerts": [(row, alert_words.title(row.type)) for row in firing[:LATEST]],
+        "firing": len(firing),
         "verification": verification,
         "poll_url": http.poll_url(request, version),
     }

@@ -15,13 +15,13 @@ from users.models.roles import STAFF_ROLES
 
 _ROOMS = frozenset(
     {"console.view", "rfq.view", "market.view", "settlement.view", "dispute.view", "approval.view", "user.view"}
-    | {"flag.view", "scorecard.view", "exposure.view", "money.view", "ledger.view", "notification.view"}
+    | {"flag.view", "scorecard.view", "exposure.view", "money.view", "ledger.view", "notification.view", "alert.view"}
 )
 # They reduce risk: one person, at once.
 _STOPS = frozenset(
     {"flag.off", "transfers.halt", "user.suspend", "role.revoke", "key.revoke", "telegram.end", "session.end"}
     | {"market.pause", "lp.pause", "client.freeze", "destination.end", "withdrawal.decline"}
-    | {"lp_payment.decline", "wallet.pause"}
+    | {"lp_payment.decline", "wallet.pause", "alert.handle"}
 )
 
 CAPABILITIES: dict[str, frozenset[str]] = {

@@ -103,6 +103,7 @@ FIRST: dict[str, Policy] = {
     "settlement_policy.change": Policy((Role.ADMIN,), 7 * DAY),
     "withdrawal_policy.change": Policy((Role.ADMIN,), 7 * DAY),
     "wallet_policy.change": Policy((Role.ADMIN,), 7 * DAY),
+    "alert_rule.change": Policy((Role.ADMIN, Role.OPS), 7 * DAY),
 }
 
 

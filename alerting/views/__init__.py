@@ -1,1 +1,1 @@
-"""Pages of what the desk says."""
+"""Pages of alerts, their rules and silences, and of what the desk says."""

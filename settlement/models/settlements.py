@@ -202,5 +202,8 @@ class SettlementTransition(models.Model):
     detail = models.CharField(max_length=300, blank=True)
     at = models.DateTimeField()
 
+    class Meta:
+        indexes = [models.Index(fields=["at"], condition=Q(to_status="flagged_off"), name="transition_flagged_off")]
+
     def __str__(self) -> str:
         return f"{self.from_status} → {self.to_status}"

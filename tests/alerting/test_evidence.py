@@ -1,5 +1,6 @@
 """Evidence that is not whole is told to everybody of the desk who can be written to, and to nobody else."""
 
+from alerting.evaluating import evaluate
 from tests import factories
 from tests.bot.scene import STRANGER, TARA, Scene, link
 from trading.lib import clock
@@ -18,8 +19,9 @@ def started(scene: Scene, user: User) -> None:
 
 
 def verified(*findings: Finding) -> None:
-    """The nightly verification's record."""
+    """The nightly verification's record, and a look at it."""
     operations.record_verification(report=Report(findings=list(findings)), anchored=None, now=clock.now())
+    evaluate(now=clock.now(), only={"audit_chain_broken"})
 
 
 def test_the_desks_people_hear_of_it_and_its_clients_do_not(scene: Scene) -> None:
@@ -29,7 +31,7 @@ def test_the_desks_people_hear_of_it_and_its_clients_do_not(scene: Scene) -> Non
     scene.work()
 
     (told,) = scene.look(AMIR)
-    assert told["text"].startswith("⛔ شواهد کامل نیست")
+    assert told["text"].startswith("🔴 شواهد کامل نیست")
     assert "chain: seal 7 has lost 1 of its events: 41 <b>" in told["text"]
     assert scene.look(TARA) == []
 

@@ -21,7 +21,7 @@ NOT_TOLD = {
     *("deposit.announced", "deposit.confirmed", "deposit.seen", "deposit.gone", "deposit.left_out"),
     *("deposit.back", "deposit.taken_as_own", "deposit.written_off"),
     *("settlement.funded", "settlement.released", "settlement.resumed", "settlement.paying"),
-    *("settlement.resent", "settlement.confirmed"),
+    *("settlement.resent", "settlement.confirmed", "settlement.late"),
     *("withdrawal.resent", "withdrawal.taken_as_paid", "withdrawal.given_up", "withdrawal.paid_otherwise"),
     *("lp_payment.resent", "lp_payment.taken_as_paid", "lp_payment.given_up", "lp_payment.paid_otherwise"),
 }

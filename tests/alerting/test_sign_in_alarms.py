@@ -75,7 +75,7 @@ def test_the_same_about_the_same_login_is_told_once_in_a_quarter_of_an_hour(scen
     begins = clock.now().replace(minute=0, second=0, microsecond=0)
     last = begins + timedelta(seconds=QUARTER_SECONDS - 1)
     events = [
-        audit.record("device.recovery_code_used", actor=user, subject=user, at=at)
+        audit.record("passkey.counter_went_back", actor=user, subject=user, at=at)
         for user, at in ((tara, begins), (tara, last), (leo, last), (tara, last + timedelta(seconds=1)))
     ]
 
@@ -83,7 +83,7 @@ def test_the_same_about_the_same_login_is_told_once_in_a_quarter_of_an_hour(scen
         routing.dispatch(event.pk, now=clock.now())
         routing.dispatch(event.pk, now=clock.now())
 
-    subjects = [alarm.key.split(":")[2] for alarm in alarms("device.recovery_code_used")]
+    subjects = [alarm.key.split(":")[2] for alarm in alarms("passkey.counter_went_back")]
     assert subjects == [tara.ref, leo.ref, tara.ref]
 
 
@@ -126,7 +126,6 @@ def test_names_nobody_has_alarm_nobody(scene: Scene) -> None:
 def test_each_of_these_events_has_its_words() -> None:
     assert set(SIGN_IN_ALARMS) == {
         "sign_in.locked_out",
-        "device.recovery_code_used",
         "token.reused",
         "passkey.counter_went_back",
     }

@@ -69,6 +69,9 @@ class Caller:
         sent = {"X-CSRFToken": self.token} | ({"Idempotency-Key": key} if key else {}) | headers
         return self.client.post(f"/api/{path}", body, content_type="application/json", headers=sent)
 
+    def delete(self, path: str) -> Any:
+        return self.client.delete(f"/api/{path}", headers={"X-CSRFToken": self.token})
+
     def propose(self, subject: User, *, approver: User, reason: str = LONG_ENOUGH, key: str = "", **more: Any) -> Any:
         body = {"reason": reason, "secondary_approver": approver.username, "roles": ["trader"]} | more
         return self.post(f"users/{subject.ref}/approve", body, key=key or factories.unique("key-of-test"))

@@ -21,7 +21,7 @@ from users.verification import Finding, Kind, Report
 
 POLL = {"HX-Request": "true"}
 BUDGET = {
-    "/": 14,
+    "/": 15,
     "/rfqs/": 10,
     "/settlements/": 10,
     "/lps/": 13,

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from alerting.evaluating import evaluate
 from alerting.models import OutboundMessage
 from settlement import operations, policies, queries
 from settlement.models import Settlement
@@ -52,13 +53,13 @@ def test_late_one_is_told_once_and_those_that_are_over_never(market: Market, tim
 def test_operations_hear_of_it(market: Market, time: MovingClock) -> None:
     olga = factories.user("ops")
     user_operations.link_telegram(user=olga, telegram_id=7501, now=clock.now())
-    settlement = factories.fill(market).settlement
+    factories.fill(market)
     time.advance(16 * 60)
-    operations.tell_late(now=clock.now())
+    evaluate(now=clock.now(), only={"settle_sla_missed"})
     jobs.run_all(queues=["messages"])
 
     told = [one.payload["text"] for one in OutboundMessage.objects.filter(chat_id=7501) if "text" in one.payload]
-    assert any(settlement.ref in one and "Late" in one for one in told)
+    assert any("Settlements are late" in one and "How many: 1" in one for one in told)
 
 
 def test_list_of_the_late_ones_shows_them_alone(market: Market) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from alerting.flagged_off import Verdict, look_at_flagged_off
-from alerting.models import Alert
+from alerting.evaluating import evaluate
+from alerting.models import Alert, AlertNotice, AlertTally
 from rfq import operations as rfq_operations
 from rfq.models import Quote
 from settlement import autosettle, operations, tasks
@@ -58,9 +58,9 @@ def test_thousand_accepts_with_the_flag_off_then_on_and_the_backlog(
     gone = factories.address(market.client)
     quotes = quoted(market, STUCK, to=gone) + quoted(market, ACCEPTS - STUCK)
 
-    looks = accepted_while_somebody_looks(market, quotes)
+    accepted_while_somebody_looks(market, quotes)
     they_are_recorded_and_nothing_is_queued_that_pays(market, client)
-    they_were_told_once_and_are_told_again_after_the_window(looks)
+    they_were_told_once_and_are_told_again_after_the_window()
 
     factories.turn_flag_on()
     run_money()
@@ -75,12 +75,12 @@ def test_thousand_accepts_with_the_flag_off_then_on_and_the_backlog(
     assert list(payable[: 2 * BATCH + 1]) == ["settled"] * 2 * BATCH + ["flagged_off"], "the oldest first"
 
 
-def accepted_while_somebody_looks(market: Market, quotes: list[Quote]) -> Counter[Verdict]:
-    done, verdicts = threading.Event(), Counter[Verdict]()
+def accepted_while_somebody_looks(market: Market, quotes: list[Quote]) -> None:
+    done = threading.Event()
 
     def look() -> None:
         while not done.wait(0.05):
-            verdicts[look_at_flagged_off(now=clock.now())] += 1
+            evaluate(now=clock.now(), only={"flagged_off"})
 
     looking = in_thread(look)
     try:
@@ -88,7 +88,6 @@ def accepted_while_somebody_looks(market: Market, quotes: list[Quote]) -> Counte
     finally:
         done.set()
     looking.result()
-    return verdicts
 
 
 def they_are_recorded_and_nothing_is_queued_that_pays(market: Market, client: Any) -> None:
@@ -104,18 +103,20 @@ def they_are_recorded_and_nothing_is_queued_that_pays(market: Market, client: An
     assert 'desk_jobs{queue="money"' not in page
 
 
-def they_were_told_once_and_are_told_again_after_the_window(looks: Counter[Verdict]) -> None:
-    first = Alert.objects.get()
+def they_were_told_once_and_are_told_again_after_the_window() -> None:
+    evaluate(now=clock.now(), only={"flagged_off"})
+    first = AlertTally.objects.get(type="flagged_off")
     assert first.told_at is not None
-    assert (looks[Verdict.TOLD], looks[Verdict.HELD_BACK]) == (1, first.held_back)
+    assert (first.told, first.held_back_since) == (1, first.held_back)
     assert first.held_back > 0
 
     later = first.told_at + timedelta(seconds=900)
-    outcomes = Counter(at_once([partial(look_at_flagged_off, now=later)] * CONNECTIONS))
+    at_once([partial(evaluate, now=later, only={"flagged_off"})] * CONNECTIONS)
 
-    assert outcomes == {Verdict.TOLD: 1, Verdict.HELD_BACK: CONNECTIONS - 1}
-    told = AuditEvent.objects.filter(name="alert.flagged_off").latest("pk").after
-    assert (told["count"], told["held_back"], told["is_on"]) == (ACCEPTS, first.held_back, False)
+    assert AlertNotice.objects.filter(type="flagged_off", is_held=False).count() == 2
+    told = AuditEvent.objects.filter(name="alert.told").latest("pk").after
+    assert (told["values"]["count"], told["held_back"], told["kind"]) == (ACCEPTS, first.held_back, "worse")
+    assert Alert.objects.get(type="flagged_off").told_level == ACCEPTS
 
 
 def a_batch_goes_out(number: int, run_money: RunMoney) -> None:

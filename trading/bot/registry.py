@@ -14,6 +14,7 @@ from django.utils import translation
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from alerting import alert_routes, bot_alerts
 from alerting import bot as alerting_bot
 from rfq import bot as rfq_bot
 from rfq import (
@@ -96,6 +97,7 @@ ENTRIES: tuple[Entry, ...] = (
     Entry("account", bot_destinations.account, _("Ask for a new bank account"), PARTIES, DESTINATIONS),
     # operations
     Entry("health", health.health, _("How the desk is"), frozenset({Side.DESK}), ("console.view",)),
+    Entry("alerts", bot_alerts.alerts, _("What fires now"), frozenset({Side.DESK}), ("alert.view",)),
     Entry("pause", bot_pausing.pause, _("Pause"), frozenset({Side.LP, Side.DESK}), PAUSES),
     # everyone
     Entry("start", users_bot.start, _("Link your account"), frozenset({Side.STRANGER})),
@@ -114,6 +116,7 @@ ACTIONS: dict[str, Action] = {
     bot_papers.RECEIPT: bot_papers.press_receipt,
     alerting_bot.SET_LEVEL: alerting_bot.press_level,
     alerting_bot.SET_QUIET: alerting_bot.press_quiet,
+    alert_routes.ACKNOWLEDGE: bot_alerts.press_acknowledge,
     **rfq_bot.BUTTONS,
     **bot_shared.BUTTONS,
     **bot_asking.BUTTONS,

@@ -173,6 +173,17 @@ LOOKS: dict[str, dict[str, Look]] = {
         "open": Look(_("Traded now"), "circle-check", "ok"),
         "paused": Look(_("Paused"), "player-pause", "bad"),
     },
+    "alert": {
+        "pending": Look(_("Not for long enough yet"), "hourglass", "idle"),
+        "firing": Look(_("Firing"), "bell", "bad"),
+        "acknowledged": Look(_("Acknowledged"), "check", "info"),
+        "resolved": Look(_("Over"), "circle-check", "ok"),
+    },
+    "severity": {
+        "info": Look(_("Info"), "info-circle", "info"),
+        "warning": Look(_("Warning"), "alert-triangle", "warn"),
+        "critical": Look(_("Critical"), "alert-circle", "bad"),
+    },
     "counterparty": {
         "active": Look(_("Active"), "circle-check", "ok"),
         "frozen": Look(_("Frozen"), "hand-stop", "bad"),

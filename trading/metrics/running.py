@@ -8,7 +8,7 @@ from django.db.models import Count
 from procrastinate.contrib.django.models import ProcrastinateJob
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from alerting.models import Alert, Heartbeat, InboundUpdate, OutboundMessage
+from alerting.models import Alert, AlertTally, Heartbeat, InboundUpdate, OutboundMessage
 from alerting.queries import UNSETTLED
 from rfq.models import RateSource
 from settlement.models import Settlement
@@ -85,13 +85,17 @@ def telegram() -> Iterator[Metric]:
 
 
 def alerts() -> Iterator[Metric]:
-    """What was told and held back."""
+    """What fires, was told and was held back."""
+    firing = GaugeMetricFamily("desk_alerts_firing", "Alerts that fire, acknowledged or not, by type", labels=["type"])
+    live = Alert.objects.filter(status__in=Alert.LIVE).values_list("type")
+    for kind, number in live.annotate(number=Count("pk")).order_by("type"):
+        firing.add_metric([kind], number)
     sent = CounterMetricFamily("desk_alerts_sent", "Alerts told, by type", labels=["type"])
     suppressed = CounterMetricFamily("desk_alerts_suppressed", "Alerts held back, by type", labels=["type"])
-    for alert in Alert.objects.all():
-        sent.add_metric([alert.name], alert.told)
-        suppressed.add_metric([alert.name], alert.held_back)
-    yield from (sent, suppressed)
+    for tally in AlertTally.objects.all():
+        sent.add_metric([tally.type], tally.told)
+        suppressed.add_metric([tally.type], tally.held_back)
+    yield from (firing, sent, suppressed)
 
 
 def errors() -> Iterator[Metric]:

@@ -22,12 +22,12 @@ class FirstWord(admin.SimpleListFilter):
     title = _("about")
     parameter_name = "about"
     words = (
-        "address", "alert", "approval", "audit", "backlog", "backup", "bank_account", "check", "client", "counterparty",
-        "credit", "database", "deposit", "desk", "device", "dispute", "fill", "flag", "history", "hours", "key",
-        "ledger", "lp", "lp_payment", "lp_terms", "mail", "notification", "onboarding", "pair", "passkey", "password",
-        "policy", "quote", "receipt", "reconciliation", "restore_drill", "rfq", "role", "scope", "second_factor",
-        "secrets", "session", "settlement", "settlement_policy", "sign_in", "telegram", "terms", "token", "transfer",
-        "transfers", "user", "wallet", "wallet_policy", "withdrawal", "withdrawal_policy",
+        "address", "alert", "alert_rule", "approval", "audit", "backlog", "backup", "bank_account", "check", "client",
+        "counterparty", "credit", "database", "deposit", "desk", "device", "dispute", "fill", "flag", "history",
+        "hours", "key", "ledger", "lp", "lp_payment", "lp_terms", "mail", "notification", "onboarding", "pair",
+        "passkey", "password", "policy", "quote", "receipt", "reconciliation", "restore_drill", "rfq", "role", "scope",
+        "second_factor", "secrets", "session", "settlement", "settlement_policy", "sign_in", "silence", "telegram",
+        "terms", "token", "transfer", "transfers", "user", "wallet", "wallet_policy", "withdrawal", "withdrawal_policy",
     )  # fmt: skip
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:  # noqa: ARG002 - likewise

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from alerting import requests
-from trading.bot import polling, watching
+from trading.bot import guarding, polling, watching
 from trading.bot.tokens import WrongToken
 
 log = logging.getLogger("desk.bot")
@@ -38,10 +38,11 @@ async def _main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     work = watching.watch() if settings.TELEGRAM_WEBHOOK_URL else polling.Poller().run()
-    counting = asyncio.create_task(requests.keep_handing_over())
+    beside = [asyncio.create_task(each) for each in (requests.keep_handing_over(), guarding.guard())]
     try:
         await polling.run_until(stop, work)
     finally:
-        counting.cancel()
-        await asyncio.wait({counting})
+        for each in beside:
+            each.cancel()
+        await asyncio.wait(beside)
     log.info("the bot ends")
