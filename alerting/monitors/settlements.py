@@ -81,8 +81,8 @@ def _days(now: datetime) -> list[int]:
 
 def _unknown(before: datetime) -> list[Unknown]:
     party = Coalesce("settlement__client", "withdrawal__client", "lp_payment__lp")
-    rows = Transfer.objects.filter(status__in=UNKNOWN, updated_at__lte=before).annotate(party=party).order_by("pk")
-    return [Unknown(row.ref, row.updated_at, row.party) for row in rows]
+    rows = Transfer.objects.filter(status__in=UNKNOWN, updated_at__lte=before).order_by("pk")
+    return [Unknown(*row) for row in rows.values_list("ref", "updated_at", party)]
 
 
 def settle_sla(_now: datetime, facts: Facts, rule: AlertRule) -> list[Finding]:

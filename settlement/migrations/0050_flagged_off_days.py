@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("settlement", "0044_transfer_unknown")]
+    dependencies = [("settlement", "0049_wallet_policy_rules")]
     operations = [
         migrations.AddIndex(
             model_name="settlementtransition",
