@@ -14,7 +14,7 @@ from trading.lib.schema import append_only, function_back, never_deleted, only_c
 def lay_down(apps, schema_editor):
     rules = apps.get_model("alerting", "AlertRule").objects.using(schema_editor.connection.alias)
     now = clock.now()
-    rules.bulk_create(
+    first_versions = (
         rules.model(
             type=name,
             version=1,
@@ -29,6 +29,7 @@ def lay_down(apps, schema_editor):
         )
         for name, first in DEFAULTS.items()
     )
+    rules.bulk_create(first_versions, ignore_conflicts=True)  # they stay when only the guards went back
 
 
 # The first version of a type comes with the schema or with the release that brings the type.

@@ -19,8 +19,8 @@ def lay_down(apps, schema_editor):
     largest = env.number("WITHDRAWAL_LARGEST", 1_000_000) or 1
     daily = max(env.number("WITHDRAWAL_DAILY", 3_000_000), largest)
     fees = {str(row["chain"]): f"{Decimal(str(row['usdt'])):f}" for row in env.objects("NETWORK_FEES", USUAL_FEES)}
-    apps.get_model("settlement", "WithdrawalPolicy").objects.using(schema_editor.connection.alias).create(
-        version=1, largest=largest, daily=daily, fees=fees, made_at=timezone.now()
+    apps.get_model("settlement", "WithdrawalPolicy").objects.using(schema_editor.connection.alias).get_or_create(
+        version=1, defaults={"largest": largest, "daily": daily, "fees": fees, "made_at": timezone.now()}
     )
 
 

@@ -22,8 +22,8 @@ def lay_down(apps, schema_editor):
         if not all(PLAIN.fullmatch(written) for written in found.values()):
             raise ValueError(f"WALLET_LIMITS: a row of {row.get('chain')} has no two amounts in plain digits")
         limits[str(row["chain"])] = found
-    apps.get_model("settlement", "WalletPolicy").objects.using(schema_editor.connection.alias).create(
-        version=1, limits=limits, made_at=timezone.now()
+    apps.get_model("settlement", "WalletPolicy").objects.using(schema_editor.connection.alias).get_or_create(
+        version=1, defaults={"limits": limits, "made_at": timezone.now()}
     )
 
 
