@@ -1,13 +1,14 @@
 """The desk's people see in Telegram what fires and acknowledge it; the bot itself tells that no worker works."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from alerting.models import Alert, Heartbeat, OutboundMessage
 from tests import factories
 from tests.bot.scene import STRANGER, TARA, Scene, buttons, link
+from tests.one_thread import in_one_thread
 from trading.bot import guarding
 from trading.lib import clock
 from trading.sandbox import alarms
@@ -56,17 +57,27 @@ def messages() -> list[str]:
     return [row.status for row in rows if "The worker is silent" in row.payload["text"]]
 
 
+def look(*, now: datetime) -> None:
+    """What the bot's process does every few seconds, with a connection that ends with it."""
+
+    async def once() -> None:
+        with in_one_thread(asyncio.get_running_loop()):
+            await guarding.look(now=now)
+
+    asyncio.run(once())
+
+
 def test_bot_tells_by_itself_that_no_worker_works(scene: Scene, olga: User) -> None:
     Heartbeat.objects.create(name="worker", at=clock.now())
-    asyncio.run(guarding.look(now=clock.now() + timedelta(seconds=50)))
+    look(now=clock.now() + timedelta(seconds=50))
     assert not Alert.objects.exists()
 
-    asyncio.run(guarding.look(now=clock.now() + timedelta(seconds=120)))
+    look(now=clock.now() + timedelta(seconds=120))
     assert [one for one in scene.screen(OLGA) if "The worker is silent" in one["text"]]
     assert messages() == ["sent"]
 
     scene.work()
     assert messages() == ["sent"]
     Heartbeat.objects.update(at=clock.now() + timedelta(seconds=130))
-    asyncio.run(guarding.look(now=clock.now() + timedelta(seconds=140)))
+    look(now=clock.now() + timedelta(seconds=140))
     assert Alert.objects.get().status == "resolved"
