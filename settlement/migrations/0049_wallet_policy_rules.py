@@ -98,7 +98,7 @@ create function settlement_reconciliation_kept() returns trigger language plpgsq
     security definer set search_path = pg_catalog, public, pg_temp as $$
 begin
     if not settlement_may_be_pruned(old, interval '7 days') then
-        raise exception 'ST19 % is evidence and is kept', old.ref using errcode = '42501';
+        raise exception 'ST19 %: what is evidence is never changed or removed', old.ref using errcode = '42501';
     end if;
     return old;
 end $$;
