@@ -2,13 +2,16 @@
 
 import json
 import re
+import time
 from functools import cache
 from typing import Any
 
 from django.test import Client
 
 from tests import factories
+from tests.concurrency.threads import PATIENCE
 from tests.factories import Market
+from tests.probes import sql
 from tests.remembered import remembered
 from tests.users.keys import collected
 from trading.api import api
@@ -16,6 +19,9 @@ from users.models import User
 
 TRADER_SCOPES = ["rfq.request", "rfq.accept", "settlement.own"]
 LP_SCOPES = ["rfq.quote", "settlement.own"]
+NOTHING_HELD_UP = """
+    select coalesce(max(transaction), 0) < pg_snapshot_xmin(pg_current_snapshot())::text::bigint from rfq_partyevent
+"""
 EVERYWHERE = {"not_found"}  # an address no call has
 
 
@@ -63,6 +69,11 @@ class Program:
         return self.post(f"quotes/{quote}/acceptance", key=key or factories.unique("accept-key"))
 
     def events(self, after: str | None = None, **more: Any) -> Any:
+        """Read the feed, once nobody on the whole server, another test's database included, can still hold it up."""
+        limit = time.monotonic() + PATIENCE
+        while not sql(NOTHING_HELD_UP):
+            assert time.monotonic() < limit, "some transaction does not end"
+            time.sleep(0.01)
         return self.get("events", **({"after": after} if after else {}) | more)
 
     def _headers(self) -> dict[str, str]:

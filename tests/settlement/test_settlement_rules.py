@@ -17,6 +17,7 @@ from tests.probes import refused, sql
 from tests.users.approvals import execute_by_hand
 from trading.lib import clock
 from trading.lib.money import USDT
+from trading.sandbox import alarms
 from users import operations as user_operations
 from users.models import AuditEvent, AuditSeal
 
@@ -251,11 +252,12 @@ def evidence(market: Market, paying: Settlement) -> None:
     operations.record_reconciliation(outcome=Outcome(begun_at=now), now=now)
     out = Outgoing("0x1", 0, 1, "you", 1)
     operations.record_outflows(wallet_id=market.wallet.pk, found=[out], until=1, now=now)
+    alarms.simulate("wallet_gas_low", now=now)
     assert [table for table in EVIDENCE if not sql(f"select exists (select from {table})")] == []  # noqa: S608
 
 
 def test_all_evidence_is_probed() -> None:
-    assert len(EVIDENCE) == 23
+    assert len(EVIDENCE) == 25
     assert {Fill._meta.db_table, AuditEvent._meta.db_table, AuditSeal._meta.db_table} < set(EVIDENCE)
 
 
