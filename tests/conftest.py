@@ -132,6 +132,7 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
             cursor.execute(RESET)
             cursor.execute(remembered.SCHEMA)
         connections["owner"].close()
+        connections.settings["default"]["CONN_MAX_AGE"] = 0  # threads of servers end with every test
     yield
     with django_db_blocker.unblock():
         with connection.cursor() as cursor:
