@@ -26,7 +26,7 @@ def told(routing: Routing) -> Iterator[OutboundMessage]:
     alert = Alert.objects.get(ref=routing.event.subject_ref)
     for reader in _audience(alert, routing.event.after["roles"]):
         written = routing.text(reader, lambda voice: text(alert, routing.event.after, voice))
-        if routing.event.name == "alert.told" and capabilities.holds(reader.user, "alert.handle"):
+        if routing.event.name == "alert.told" and reader.chat_id and capabilities.holds(reader.user, "alert.handle"):
             with translation.override(reader.user.language):
                 written.payload["buttons"] = [[list(button(reader.user, alert.ref))]]
         yield written

@@ -2,17 +2,14 @@
 
 from django.utils.translation import gettext, gettext_noop
 
-from alerting import topics
+from alerting import alert_words, topics
 from users.models import AuditEvent
 
 SUBJECTS = {
     "address.asked": gettext_noop("A new address waits for approval"),
     "address.added": gettext_noop("An address was added"),
     "address.ended": gettext_noop("An address has ended"),
-    "alert.flagged_off": gettext_noop("Deliveries are flagged off"),
-    "alert.settlement_queue": gettext_noop("The queue of settlements is long or stuck"),
     "approval.declined": gettext_noop("A proposal was declined"),
-    "audit.broken": gettext_noop("The evidence does not verify"),
     "bank_account.asked": gettext_noop("A new bank account waits for approval"),
     "bank_account.added": gettext_noop("A bank account was added"),
     "bank_account.ended": gettext_noop("A bank account has ended"),
@@ -20,7 +17,7 @@ SUBJECTS = {
     "client.unfrozen": gettext_noop("A client is not frozen any more"),
     "database.restored": gettext_noop("The database was restored: everything is paused"),
     "deposit.of_unknown": gettext_noop("A deposit whose owner is not known"),
-    "device.recovery_code_used": gettext_noop("A recovery code was used"),
+    "deposit.undone": gettext_noop("A credited deposit is not on its chain any more"),
     "dispute.assigned": gettext_noop("A dispute was taken"),
     "dispute.attached": gettext_noop("A file in a dispute"),
     "dispute.noted": gettext_noop("A note in a dispute"),
@@ -36,7 +33,6 @@ SUBJECTS = {
     "reconciliation.blind": gettext_noop("Books and chains cannot be compared"),
     "reconciliation.differed": gettext_noop("Books and chains differ"),
     "sign_in.locked_out": gettext_noop("A login is locked out"),
-    "settlement.late": gettext_noop("A settlement is late"),
     "telegram.ended": gettext_noop("A Telegram account was cut off"),
     "telegram.linked": gettext_noop("A Telegram account was linked"),
     "telegram.unreachable": gettext_noop("Somebody's chat takes no messages"),
@@ -48,8 +44,14 @@ SUBJECTS = {
 }
 
 
+FIRES, IS_OVER = "alert.told", "alert.resolved"
+
+
 def of(event: AuditEvent) -> str:
-    """The subject: the event's own, else its topic's."""
+    """The subject: the event's own, else its topic's; of an alert what it is called, and whether it is over."""
+    if event.name in {FIRES, IS_OVER}:
+        sign = "✅ " if event.name == IS_OVER else ""
+        return f"[{gettext('USDT desk')}] {sign}{alert_words.title(event.after['type'])}: {event.after['subject']}"
     topic = topics.TOPICS.get(topics.TOPIC_OF_EVENT.get(event.name, ""))
     words = gettext(SUBJECTS[event.name]) if event.name in SUBJECTS else str(topic.words if topic else event.name)
     return f"[{gettext('USDT desk')}] {words}: {event.subject_ref}"

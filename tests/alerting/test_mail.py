@@ -274,9 +274,16 @@ def test_a_subject_cannot_begin_another_header(db: None, server: MailServer) -> 
 
 
 def test_every_event_has_a_subject() -> None:
-    assert [name for name in routing.ROUTES if name not in subjects.SUBJECTS and name not in topics.TOPIC_OF_EVENT] == [
-        name for name in routing.ROUTES if name in CARDS_ONLY
-    ]
+    known = {*subjects.SUBJECTS, *topics.TOPIC_OF_EVENT, subjects.FIRES, subjects.IS_OVER}
+    assert set(routing.ROUTES) - known == CARDS_ONLY
+    assert set(subjects.SUBJECTS) <= set(routing.ROUTES)
+
+
+@pytest.mark.parametrize(("name", "sign"), [("alert.told", ""), ("alert.resolved", "✅ ")])
+def test_an_alert_is_called_by_its_name(name: str, sign: str) -> None:
+    event = AuditEvent(name=name, subject_ref="ALR-7KQ2", after={"type": "wallet_low", "subject": "hot-1"})
+
+    assert subjects.of(event) == f"[USDT desk] {sign}A wallet has less than its minimum: hot-1"
 
 
 # The routes that only refresh cards, which no mail shows.
