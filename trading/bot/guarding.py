@@ -14,6 +14,7 @@ from alerting import evaluating, queries, routing, tasks
 from alerting.models import Alert, OutboundMessage
 from trading.lib import clock, threads
 from trading.lib.errors import Unavailable
+from trading.lib.states import IllegalTransition
 from users.models import AuditEvent
 
 log = logging.getLogger("desk.bot")
@@ -30,6 +31,8 @@ async def guard() -> None:
             await look(now=clock.now())
         except (Error, Unavailable) as error:
             log.warning("nobody looks after the worker: %s", type(error).__name__)
+        except IllegalTransition:
+            log.info("a worker is back: it delivers what the bot was about to")
 
 
 async def look(*, now: datetime) -> None:
