@@ -45,7 +45,7 @@ def test_each_side_has_its_own(scene: Scene) -> None:
 
     assert set(menu(scene, TARA)) == TRADER
     assert set(menu(scene, LEO)) == DEALER
-    assert set(menu(scene, STRANGER)) == ALWAYS | {"health", "pause"}
+    assert set(menu(scene, STRANGER)) == ALWAYS | {"alerts", "health", "pause"}
 
 
 def test_one_person_who_trades_and_quotes_has_two_logins_and_each_chat_its_own_side(scene: Scene) -> None:

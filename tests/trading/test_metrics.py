@@ -66,7 +66,7 @@ def test_first_firm_quote_is_timed_once_for_the_rfq_and_once_for_each_lp(client:
 
 
 def test_settling_is_timed_and_counted_beside_the_trade(client: Client, db: None) -> None:
-    fill = factories.fill(factories.market())
+    fill = factories.fill(factories.market(), to_balance=True)
     row = Settlement.objects.get(pk=fill.settlement_id)
     later = row.created_at + timedelta(seconds=45)
     row.move("paying", at=later)
