@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from alerting import transports
 from alerting.models import Alert, Heartbeat, OutboundMessage
 from tests import factories
 from tests.bot.scene import STRANGER, TARA, Scene, buttons, link
@@ -64,7 +65,10 @@ def look(*, now: datetime) -> None:
 
     async def once() -> None:
         with in_one_thread(asyncio.get_running_loop()), suppress(IllegalTransition):  # the scene's worker was quicker
-            await guarding.look(now=now)
+            try:
+                await guarding.look(now=now)
+            finally:
+                await transports.close()
 
     asyncio.run(once())
 

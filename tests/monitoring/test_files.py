@@ -62,10 +62,14 @@ def test_every_metric_in_a_rule_or_a_panel_is_told_by_the_desk_or_known_to_be_an
     assert recorded <= {rule["record"] for rule in rules() if "record" in rule}
 
 
+# A counter that has counted in this process also tells since when.
+OURS = re.compile(r"desk_(?!.*_created$)")
+
+
 def test_every_row_of_the_table_is_told_and_explained(told: set[str]) -> None:
     page = (Path(settings.BASE_DIR) / "docs/metrics.md").read_text()
     explained = set(re.findall(r"`(desk_[a-z_]+)`", page))
-    ours = {re.sub(r"_(bucket|sum|count)$", "", name) for name in told if name.startswith("desk_")}
+    ours = {re.sub(r"_(bucket|sum|count)$", "", name) for name in told if OURS.match(name)}
 
     assert ours - explained == set()
     assert explained - ours == set()

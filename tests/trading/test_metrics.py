@@ -69,7 +69,6 @@ def test_settling_is_timed_and_counted_beside_the_trade(client: Client, db: None
     fill = factories.fill(factories.market(), to_balance=True)
     row = Settlement.objects.get(pk=fill.settlement_id)
     later = row.created_at + timedelta(seconds=45)
-    row.move("paying", at=later)
     row.move("settled", at=later, settled_at=later)
     found = scraped(client)
 
