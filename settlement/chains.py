@@ -11,15 +11,13 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 
 from settlement import addresses
+from settlement.chain_settings import HTTP, Row, by_name
 from trading.lib.money import USDT, USDT_SCALE
 
 GWEI = 10**9
-CODE_HASH = re.compile(r"0x[0-9a-f]{64}", re.ASCII)
 COIN = re.compile(r"[A-Z]{2,8}", re.ASCII)
-HTTP = re.compile(r"https?://", re.ASCII)
 FINALIZED = "finalized"
 SIMULATED_FINAL_AFTER = 3  # blocks of the chain that is one table
 KNOWN = {
@@ -76,10 +74,7 @@ def build(rows: Sequence[Mapping[str, object]]) -> dict[str, EvmChain]:
 
     :raises ImproperlyConfigured: one of them makes no sense; says which and why.
     """
-    chains = [_chain(row) for row in rows]
-    if len({chain.name for chain in chains}) < len(chains):
-        raise ImproperlyConfigured("EVM_CHAINS names a chain twice.")
-    return {chain.name: chain for chain in chains}
+    return by_name("EVM_CHAINS", rows, _chain)
 
 
 def most_in_flight(name: str) -> int:
@@ -88,64 +83,45 @@ def most_in_flight(name: str) -> int:
     return chain.most_in_flight if chain else 0
 
 
-def _chain(row: Mapping[str, object]) -> EvmChain:
-    name = str(row.get("chain", ""))
-    if unknown := sorted(set(row) - KNOWN):
-        raise _wrong(name, f"nobody knows {', '.join(unknown)}")
-    if addresses.CHAINS.get(name, ("", ""))[0] is not addresses.is_evm:
-        raise _wrong(name, "`chain` is no EVM chain whose addresses the desk knows")
-    nodes = row.get("nodes")
-    if not isinstance(nodes, list) or not nodes or not all(HTTP.match(str(url)) for url in nodes):
-        raise _wrong(name, "`nodes` is a list of at least one http(s) address; two are wanted where real money moves")
-    token, code_hash = str(row.get("token", "")), str(row.get("code_hash", ""))
-    if not addresses.is_evm(token):
-        raise _wrong(name, "`token` is no address with a right checksum")
-    if not CODE_HASH.fullmatch(code_hash):
-        raise _wrong(name, "`code_hash` is the keccak-256 of the token's code, 0x and 64 small hexadecimal digits")
-    final = row.get("final", FINALIZED)
-    return EvmChain(
-        name=name,
-        chain_id=_number(name, row, "chain_id", None),
-        nodes=tuple(str(url) for url in nodes),
-        token=token,
-        code_hash=code_hash,
-        decimals=_number(name, row, "decimals", USDT_SCALE),
-        confirmations=0 if final == FINALIZED else _number(name, row, "final", None),
-        head_seconds=_number(name, row, "head_seconds", 120),
-        max_fee=_number(name, row, "max_fee_gwei", 200) * GWEI,
-        max_tip=_number(name, row, "max_tip_gwei", 5) * GWEI,
-        most_in_flight=_number(name, row, "most_in_flight", 16),
-        coin=_coin(name, row),
-        explorer=_explorer(name, row),
-    )
-
-
-def _coin(name: str, row: Mapping[str, object]) -> str:
-    coin = str(row.get("coin", "ETH"))
-    if not COIN.fullmatch(coin) or coin == USDT.code:
-        raise _wrong(name, "`coin` is the code of what pays for gas: capital letters, 2 to 8")
-    return coin
-
-
 def coin_of(name: str) -> str:
     """Say which coin pays for gas on a chain; "" where the desk does not know."""
     chain = configured().get(name)
     return chain.coin if chain else ""
 
 
-def _explorer(name: str, row: Mapping[str, object]) -> str:
-    written = str(row.get("explorer", ""))
+def _chain(row: Row) -> EvmChain:
+    row.must_be(addresses.is_evm, "EVM chain", known=KNOWN)
+    nodes = row.fields.get("nodes")
+    if not isinstance(nodes, list) or not nodes or not all(HTTP.match(str(url)) for url in nodes):
+        raise row.wrong("`nodes` is a list of at least one http(s) address; two are wanted where real money moves")
+    token, code_hash = row.token(addresses.is_evm)
+    is_finalized = row.fields.get("final", FINALIZED) == FINALIZED
+    return EvmChain(
+        name=row.name,
+        chain_id=row.number("chain_id"),
+        nodes=tuple(str(url) for url in nodes),
+        token=token,
+        code_hash=code_hash,
+        decimals=row.number("decimals", USDT_SCALE),
+        confirmations=0 if is_finalized else row.number("final"),
+        head_seconds=row.number("head_seconds", 120),
+        max_fee=row.number("max_fee_gwei", 200) * GWEI,
+        max_tip=row.number("max_tip_gwei", 5) * GWEI,
+        most_in_flight=row.number("most_in_flight", 16),
+        coin=_coin(row),
+        explorer=_explorer(row),
+    )
+
+
+def _coin(row: Row) -> str:
+    coin = row.text("coin") or "ETH"
+    if not COIN.fullmatch(coin) or coin == USDT.code:
+        raise row.wrong("`coin` is the code of what pays for gas: capital letters, 2 to 8")
+    return coin
+
+
+def _explorer(row: Row) -> str:
+    written = row.text("explorer")
     if written and not HTTP.match(written):
-        raise _wrong(name, "`explorer` is the http(s) address of a site that shows the chain")
+        raise row.wrong("`explorer` is the http(s) address of a site that shows the chain")
     return written.rstrip("/")
-
-
-def _number(name: str, row: Mapping[str, object], field: str, default: int | None) -> int:
-    value = row.get(field, default)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise _wrong(name, f"`{field}` is a whole number from 1")
-    return value
-
-
-def _wrong(name: str, why: str) -> ImproperlyConfigured:
-    return ImproperlyConfigured(f"EVM_CHAINS, {name or 'a chain without a name'}: {why}.")

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 
 from settlement import addresses
-from settlement.chains import CODE_HASH, HTTP
+from settlement.chain_settings import HTTP, Row, by_name
 from trading.lib.money import USDT_SCALE
 
-SUN = 10**6  # of one TRX
+COIN = "TRX"
+SUN = 10**6  # of one coin
 BLOCK_ID = re.compile(r"[0-9a-f]{64}", re.ASCII)
 HEADER = re.compile(r"[A-Za-z0-9-]{1,60}", re.ASCII)
 FEWEST_NODES = 2
@@ -73,10 +73,7 @@ def build(rows: Sequence[Mapping[str, object]]) -> dict[str, TronChain]:
 
     :raises ImproperlyConfigured: one of them makes no sense; says which and why.
     """
-    chains = [_chain(row) for row in rows]
-    if len({chain.name for chain in chains}) < len(chains):
-        raise ImproperlyConfigured("TRON_CHAINS names a chain twice.")
-    return {chain.name: chain for chain in chains}
+    return by_name("TRON_CHAINS", rows, _chain)
 
 
 def most_in_flight(name: str) -> int:
@@ -85,61 +82,49 @@ def most_in_flight(name: str) -> int:
     return chain.most_in_flight if chain else 0
 
 
-def _chain(row: Mapping[str, object]) -> TronChain:
-    name = str(row.get("chain", ""))
-    if unknown := sorted(set(row) - KNOWN):
-        raise _wrong(name, f"nobody knows {', '.join(unknown)}")
-    if addresses.CHAINS.get(name, ("", ""))[0] is not addresses.is_tron:
-        raise _wrong(name, "`chain` is no TRON network whose addresses the desk knows")
-    genesis, token, code_hash = (str(row.get(word, "")) for word in ("genesis", "token", "code_hash"))
+def coin_of(name: str) -> str:
+    """Say which coin pays for fees on a network; "" for other chains."""
+    return COIN if name in configured() else ""
+
+
+def _chain(row: Row) -> TronChain:
+    row.must_be(addresses.is_tron, "TRON network", known=KNOWN)
+    genesis = row.text("genesis")
     if not BLOCK_ID.fullmatch(genesis):
-        raise _wrong(name, "`genesis` is the id of the network's first block, 64 small hexadecimal digits")
-    if not addresses.is_tron(token):
-        raise _wrong(name, "`token` is no address with a right checksum")
-    if not CODE_HASH.fullmatch(code_hash):
-        raise _wrong(name, "`code_hash` is the keccak-256 of the token's code, 0x and 64 small hexadecimal digits")
-    expires_seconds = _number(name, row, "expires_seconds", 3600)
+        raise row.wrong("`genesis` is the id of the network's first block, 64 small hexadecimal digits")
+    token, code_hash = row.token(addresses.is_tron)
+    expires_seconds = row.number("expires_seconds", 3600)
     if not SHORTEST_SECONDS <= expires_seconds <= LONGEST_SECONDS:
-        raise _wrong(name, f"`expires_seconds` is from {SHORTEST_SECONDS} to {LONGEST_SECONDS}")
+        raise row.wrong(f"`expires_seconds` is from {SHORTEST_SECONDS} to {LONGEST_SECONDS}")
     return TronChain(
-        name=name,
+        name=row.name,
         genesis=genesis,
-        nodes=_nodes(name, row.get("nodes")),
+        nodes=_nodes(row),
         token=token,
         code_hash=code_hash,
-        decimals=_number(name, row, "decimals", USDT_SCALE),
-        head_seconds=_number(name, row, "head_seconds", 120),
+        decimals=row.number("decimals", USDT_SCALE),
+        head_seconds=row.number("head_seconds", 120),
         expires_seconds=expires_seconds,
-        max_fee=_number(name, row, "max_fee_trx", 100) * SUN,
-        most_in_flight=_number(name, row, "most_in_flight", 4),
+        max_fee=row.number("max_fee_trx", 100) * SUN,
+        most_in_flight=row.number("most_in_flight", 4),
     )
 
 
-def _nodes(name: str, rows: object) -> tuple[TronNode, ...]:
+def _nodes(row: Row) -> tuple[TronNode, ...]:
     """At least two of them: that a payment never happened is believed of no single one."""
-    nodes = [_node(name, row) for row in rows] if isinstance(rows, list) else []
+    rows = row.fields.get("nodes")
+    nodes = [_node(row, node) for node in rows] if isinstance(rows, list) else []
     if len({node.url for node in nodes}) < max(len(nodes), FEWEST_NODES):
-        raise _wrong(name, f"`nodes` is a list of at least {FEWEST_NODES} different ones")
+        raise row.wrong(f"`nodes` is a list of at least {FEWEST_NODES} different ones")
     return tuple(nodes)
 
 
-def _node(name: str, row: object) -> TronNode:
-    given: Mapping[str, object] = row if isinstance(row, dict) else {"url": row}
+def _node(row: Row, node: object) -> TronNode:
+    given: Mapping[str, object] = node if isinstance(node, dict) else {"url": node}
     url, key = given.get("url"), given.get("key", "")
     header = given.get("header", USUAL_HEADER)
     if not isinstance(url, str) or not HTTP.match(url) or set(given) - {"url", "key", "header"}:
-        raise _wrong(name, "a node is an http(s) address, or an object of `url`, `key` and `header`")
+        raise row.wrong("a node is an http(s) address, or an object of `url`, `key` and `header`")
     if not isinstance(key, str) or not isinstance(header, str) or not HEADER.fullmatch(header):
-        raise _wrong(name, "`key` of a node is text, `header` the name that it is sent under")
+        raise row.wrong("`key` of a node is text, `header` the name that it is sent under")
     return TronNode(url.rstrip("/"), ((header, key),) if key else ())
-
-
-def _number(name: str, row: Mapping[str, object], word: str, default: int) -> int:
-    value = row.get(word, default)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise _wrong(name, f"`{word}` is a whole number from 1")
-    return value
-
-
-def _wrong(name: str, why: str) -> ImproperlyConfigured:
-    return ImproperlyConfigured(f"TRON_CHAINS, {name or 'a chain without a name'}: {why}.")

@@ -33,10 +33,8 @@ def watch(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the ti
     """Every minute: see what came to each wallet, paused ones too, and book what is final."""
     for wallet in Wallet.objects.order_by("pk"):
         try:
-            port = port_of(wallet)
-            if port.sees_arrivals:
-                booked = watch_wallet(wallet, port)
-                log.info("%s deposits to wallet %s were booked", booked, wallet.name)
+            booked = watch_wallet(wallet, port_of(wallet))
+            log.info("%s deposits to wallet %s were booked", booked, wallet.name)
         except (Unreachable, NoPort) as error:
             log.warning("wallet %s is not watched: %s", wallet.name, error)
 

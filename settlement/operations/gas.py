@@ -1,11 +1,11 @@
 """What a chain takes of its own coin for transactions, in the books. All assume the transaction that saw it final."""
 
-from settlement import chains, ledger
+from settlement import chains, ledger, tron_chains
 from settlement.ledger import Posting
 from settlement.models import Asset, Journal, LedgerAccount, Wallet
 from trading.lib.operations import operation
 
-WEI_SCALE = 18
+WEI_SCALE, SUN_SCALE = 18, 6
 Kind, Normal = LedgerAccount.Kind, LedgerAccount.Normal
 
 
@@ -22,9 +22,9 @@ def book(wallet: Wallet, tx_hash: str, fee: int | None, subject: str) -> None:
     Nothing where the chain's port does not say. The wallet's coins may stand below nothing: what was put into the
     wallet is booked by people, and no payment waits for that.
     """
-    coin, key = chains.coin_of(wallet.chain), f"gas:{tx_hash}"
-    if fee and coin and not Journal.objects.filter(key=key).exists():
-        gas, coins = _accounts(wallet, coin)
+    key = f"gas:{tx_hash}"
+    if fee and not Journal.objects.filter(key=key).exists() and (coin := _coin_of(wallet.chain)):
+        gas, coins = _accounts(wallet, *coin)
         ledger.post(Posting(key, "gas", subject, ledger.pair_of(gas, coins, fee)))
 
 
@@ -33,8 +33,16 @@ def coins_of(wallet: Wallet) -> str:
     return f"coins:{wallet.name}"
 
 
-def _accounts(wallet: Wallet, coin: str) -> tuple[str, str]:
-    asset, _made = Asset.objects.get_or_create(code=coin, defaults={"kind": Asset.Kind.NATIVE, "scale": WEI_SCALE})
+def _coin_of(chain: str) -> tuple[str, int] | None:
+    """Say in which coin a chain's fees are, and of how many decimals; nothing where they are free."""
+    if coin := chains.coin_of(chain):
+        return coin, WEI_SCALE
+    coin = tron_chains.coin_of(chain)
+    return (coin, SUN_SCALE) if coin else None
+
+
+def _accounts(wallet: Wallet, coin: str, scale: int) -> tuple[str, str]:
+    asset, _made = Asset.objects.get_or_create(code=coin, defaults={"kind": Asset.Kind.NATIVE, "scale": scale})
     wanted = {
         ledger.desk("gas", asset.unit): (Kind.GAS, Normal.DEBIT),
         ledger.desk("capital", asset.unit): (Kind.CAPITAL, Normal.CREDIT),

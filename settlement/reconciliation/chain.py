@@ -21,7 +21,6 @@ from settlement.wallets.base import Standing, Unreachable, WalletPort
 from trading.lib.money import Money
 
 LOOKS, PAUSE_SECONDS = 3, 2.0
-BLOCKS_AT_ONCE = 2000  # what every provider answers in one question for logs
 MOST_INCOMING_PAGES = 50
 MOST_ASKED = 20  # payments that are not in what was read, of which the chain is asked for the receipt
 SNAPSHOT = "set transaction isolation level repeatable read, read only"
@@ -196,7 +195,7 @@ def _balance(found: Compared, port: WalletPort, standing: Standing, gap: Decimal
     amount = Money.from_minor(abs(gap), found.wallet.account.asset.unit)
     if gap < 0:
         found.differs(WALLET, f"has {amount} less on its chain than in the books")
-    elif not port.reads_transfers or gap <= _came(found.wallet, port, standing.height):
+    elif gap <= _came(found.wallet, port, standing.height):
         found.differs(INCOMING, f"was sent {amount} that nobody has booked")
     else:
         found.differs(WALLET, f"has {amount} more on its chain than in the books")
@@ -209,12 +208,10 @@ def _came(wallet: Wallet, port: WalletPort, height: int) -> int:
         cursor.execute(AGREED, [wallet.name, wallet.name])
         agreed = cursor.fetchone()
     first = int(agreed[0]) if agreed else reading.first if reading else height
-    if height - first > BLOCKS_AT_ONCE * MOST_INCOMING_PAGES:
+    step = port.blocks_at_once
+    if height - first > step * MOST_INCOMING_PAGES:
         return 0
-    return sum(
-        port.incoming(start, min(start + BLOCKS_AT_ONCE - 1, height))
-        for start in range(first + 1, height + 1, BLOCKS_AT_ONCE)
-    )
+    return sum(port.incoming(start, min(start + step - 1, height)) for start in range(first + 1, height + 1, step))
 
 
 def _outgoing(found: Compared, port: WalletPort) -> None:

@@ -14,7 +14,7 @@ from settlement import operations
 from settlement.models import ChainReading, Entry, Journal, LedgerAccount, Wallet
 from settlement.operations.reconciling import Outcome
 from settlement.reconciliation import books, chain, papers
-from settlement.reconciliation.chain import BLOCKS_AT_ONCE, LOOKS, PAUSE_SECONDS
+from settlement.reconciliation.chain import LOOKS, PAUSE_SECONDS
 from settlement.reconciliation.differences import found_by
 from settlement.wallets import NoPort, port_of
 from settlement.wallets.base import Unreachable
@@ -22,7 +22,7 @@ from trading.lib import clock, jobs
 from trading.lib.jobs import Later
 
 log = logging.getLogger(__name__)
-READS_AT_ONCE = 5
+READS_AT_ONCE = 10
 # A check that takes longer is not made then; `manage.py reconcile` waits for it.
 STEP = "set transaction isolation level repeatable read, read only; set local statement_timeout = '60s'"
 
@@ -118,13 +118,11 @@ def _read_on(wallet: Wallet) -> str:
     """Read what left the wallet in blocks that are final by now, so many at once; why not all of it was read."""
     try:
         port = port_of(wallet)
-        if not port.reads_transfers:
-            return ""
         final = port.final_height()
         reading = ChainReading.objects.filter(wallet=wallet).first()
         last = reading.last if reading else final
         for _ in range(READS_AT_ONCE):
-            until = min(last + BLOCKS_AT_ONCE, final)
+            until = min(last + port.blocks_at_once, final)
             found = port.outgoing(last + 1, until) if until > last else []
             operations.record_outflows(wallet_id=wallet.pk, found=found, until=max(until, last), now=clock.now())
             last = max(until, last)

@@ -10,8 +10,6 @@ from typing import ClassVar
 from settlement.models import Wallet
 
 UNREACHABLE, NOT_CONFIGURED = "chain_unreachable", "chain_not_configured"
-NOT_READ = "nothing here reads that chain"
-NOT_SEEN = "the port does not see what comes to a wallet"
 
 
 class Unreachable(Exception):
@@ -157,13 +155,10 @@ class WalletPort(ABC):
     """
     A wallet on one chain. Signing is local; the other calls go over the network and hold no lock.
 
-    `reads_transfers` says whether it can list what left and came: `final_height`, `outgoing` and `incoming`.
-    `sees_arrivals` says whether it can tell what comes to the wallet as it comes: `horizon` and `arrivals`.
+    `blocks_at_once` says of how many blocks it may be asked at once what they moved.
     """
 
-    reads_transfers: ClassVar[bool] = False
-    sees_arrivals: ClassVar[bool] = False
-    blocks_at_once: ClassVar[int] = 1000  # that are asked for what came: what every provider answers in one question
+    blocks_at_once: ClassVar[int] = 1000  # what every provider answers in one question
 
     def __init__(self, wallet: Wallet) -> None:
         self.wallet = wallet
@@ -250,31 +245,31 @@ class WalletPort(ABC):
         :raises Unreachable: no node to ask, or it has forgotten that block.
         """
 
+    @abstractmethod
     def final_height(self) -> int:
         """
         The highest block that can no longer be undone.
 
-        :raises Unreachable: no node to ask, or the port cannot say.
+        :raises Unreachable: no node to ask.
         """
-        raise Unreachable(NOT_READ)
 
-    def outgoing(self, first: int, last: int) -> list[Outgoing]:  # noqa: ARG002 - ports that can say look
+    @abstractmethod
+    def outgoing(self, first: int, last: int) -> list[Outgoing]:
         """
         Every transfer of the token out of the wallet in these blocks, both included, that moved anything.
 
         Anybody can have a token write that a wallet sent nothing; such lines are left out.
 
-        :raises Unreachable: no node to ask, or the port cannot say.
+        :raises Unreachable: no node to ask.
         """
-        raise Unreachable(NOT_READ)
 
-    def incoming(self, first: int, last: int) -> int:  # noqa: ARG002 - likewise
+    @abstractmethod
+    def incoming(self, first: int, last: int) -> int:
         """
         What came to the wallet in these blocks, both included: minor units of its token.
 
-        :raises Unreachable: no node to ask, or the port cannot say.
+        :raises Unreachable: no node to ask.
         """
-        raise Unreachable(NOT_READ)
 
     def is_spent(self, nonce: int) -> bool:  # noqa: ARG002 - ports that can say look
         """
@@ -329,20 +324,20 @@ class WalletPort(ABC):
         """
         return self.is_spent(nonce) and all(self.is_unseen(attempt.tx_hash) for attempt in attempts)
 
+    @abstractmethod
     def horizon(self) -> Horizon:
         """
         How high the chain is, and up to where no block changes any more.
 
-        :raises Unreachable: no node to ask, the token is not the pinned one, or the port cannot say.
+        :raises Unreachable: no node to ask, or the token is not the pinned one.
         """
-        raise Unreachable(NOT_SEEN)
 
-    def arrivals(self, first: int, last: int) -> list[Arrival]:  # noqa: ARG002 - ports that can say look
+    @abstractmethod
+    def arrivals(self, first: int, last: int) -> list[Arrival]:
         """
         What came to the wallet in these blocks, both included, oldest first, whichever node has it.
 
         Only transfers of the pinned token that moved anything; a transaction that failed moved nothing.
 
-        :raises Unreachable: one of the nodes does not answer, or the port cannot say.
+        :raises Unreachable: one of the nodes does not answer.
         """
-        raise Unreachable(NOT_SEEN)

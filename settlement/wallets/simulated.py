@@ -38,9 +38,6 @@ MINTED = "mint:"
 class SimulatedWallet(WalletPort):
     """Signs with an HMAC over the payment; the "node" checks it, as a real one checks a signature."""
 
-    reads_transfers = True
-    sees_arrivals = True
-
     def look(self, *, to_address: str = "", amount_minor: int = 0, reserved_minor: int = 0) -> Look:  # noqa: ARG002 - a chain of one table takes anything
         """Nothing is ever in the way, and nothing costs anything."""
         return Look()

@@ -48,6 +48,7 @@ def firing(now: datetime, *types: str) -> dict[str, list[dict[str, Any]]]:
 
 def test_market(desk: Market) -> None:
     types = ("quote_sla_missed", "spread_wide", "reference_stale")
+    factories.reference(desk.pair)  # of now: the desk may have been built a while ago
     factories.rfq(desk)
     assert firing(clock.now(), *types) == {}
     found = firing(clock.now() + timedelta(seconds=21), *types)

@@ -145,13 +145,20 @@ class Network:
         self.evm.mine()
         receipt = self.evm.call("eth_getTransactionReceipt", mined)
         used = int(receipt["gasUsed"], 16) - intrinsic(sent.data)
-        self.coins[sent.owner] -= max(used - staked, 0) * ENERGY_PRICE
+        burnt = max(used - staked, 0) * ENERGY_PRICE
+        self.coins[sent.owner] -= burnt
         result = "SUCCESS" if receipt["status"] == "0x1" else "OUT_OF_ENERGY" if used >= energy else "REVERT"
         logs = [
             {"address": log["address"][2:], "topics": [one[2:] for one in log["topics"]], "data": log["data"][2:]}
             for log in receipt["logs"]
         ]
-        found = {"id": sent.transaction, "receipt": {"result": result, "energy_usage_total": used}, "log": logs}
+        found: dict[str, Any] = {
+            "id": sent.transaction,
+            "receipt": {"result": result, "energy_usage_total": used},
+            "log": logs,
+        }
+        if burnt:
+            found["fee"] = burnt
         return found if result == "SUCCESS" else {**found, "result": "FAILED", "resMessage": result.encode().hex()}
 
     # --- what its nodes ask ------------------------------------------------------------------

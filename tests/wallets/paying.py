@@ -1,10 +1,12 @@
 """One payment on a real node, a step at a time."""
 
-from settlement import tasks
+from settlement import operations, tasks
 from settlement.models import Settlement, Transfer
+from settlement.reconciliation import rounds
 from tests import jobs
 from tests.settlement.books import assert_books_are_right, steps
 from tests.wallets.node import Node
+from trading.lib import clock
 
 PAID = 10_847_163_466
 
@@ -40,3 +42,10 @@ def finish(node: Node, transfer: Transfer) -> None:
     assert steps(transfer.settlement)[-1] == "settled"
     assert paid(node, transfer) == [PAID]
     assert_books_are_right()
+
+
+def compare() -> list[str]:
+    """What differs between the chains and the books."""
+    outcome = rounds.look_at_chains()
+    operations.record_reconciliation(outcome=outcome, now=clock.now())
+    return [f"{one.check} {one.what}" for one in outcome.differences]

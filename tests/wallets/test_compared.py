@@ -2,18 +2,17 @@
 
 import pytest
 
-from settlement import operations, pauses, tasks
+from settlement import pauses, tasks
 from settlement.models import ChainReading, Outflow, Reconciliation, Settlement, Transfer, Wallet
-from settlement.reconciliation import rounds
 from settlement.wallets import port_of
-from settlement.wallets.base import Payment
+from settlement.wallets.base import Payment, WalletPort
 from tests import factories, jobs
 from tests.factories import Market
 from tests.settlement.books import events
 from tests.settlement.conftest import MovingClock
 from tests.wallets import node as nodes
 from tests.wallets.node import Node
-from trading.lib import clock
+from tests.wallets.paying import compare
 
 CONFIRMATIONS = 3
 
@@ -28,13 +27,6 @@ def market(db: None, node: Node, time: MovingClock) -> Market:
 @pytest.fixture
 def hot(market: Market, started_node: tuple[Node, str]) -> Wallet:
     return nodes.open_wallet(started_node[1], market.usdt)
-
-
-def compare() -> list[str]:
-    """What differs."""
-    outcome = rounds.look_at_chains()
-    operations.record_reconciliation(outcome=outcome, now=clock.now())
-    return [f"{one.check} {one.what}" for one in outcome.differences]
 
 
 def pay(market: Market) -> Settlement:
@@ -56,7 +48,7 @@ def test_payments_on_their_way_are_no_difference(
     market: Market, hot: Wallet, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Sent, in a block, undone by a reorganisation, in a block again, replaced, final: compared at each step."""
-    monkeypatch.setattr(rounds, "BLOCKS_AT_ONCE", 2)
+    monkeypatch.setattr(WalletPort, "blocks_at_once", 2)
     assert compare() == []
     pay(market)
     assert compare() == []

@@ -3,18 +3,16 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from django.db.models import Sum
-
-from settlement.models import Entry, Wallet
+from settlement.models import Wallet
 from settlement.wallets.base import CannotSign, Unreachable
 from settlement.wallets.evm.nodes import asking
 from settlement.wallets.evm.token import Token
 from settlement.wallets.evm.wallet import USUAL_GAS, EvmWallet
-from settlement.wallets.facts import Fact
+from settlement.wallets.facts import Fact, coins_in_books
 from settlement.wallets.keys import KeyFiles
 from trading.lib.money import USDT, Money
 
-COIN = Decimal(10**18)
+COIN = 10**18
 FEWEST_TRANSFERS = 20
 
 
@@ -52,18 +50,8 @@ def _on_chain(wallet: Wallet, port: EvmWallet) -> Iterator[Fact]:
         coins, price = node.eth.get_balance(port.address), node.eth.gas_price
         transfers = coins // max(USUAL_GAS * price, 1)
         low = "" if transfers >= FEWEST_TRANSFERS else f"fewer than {FEWEST_TRANSFERS} transfers"
-        yield Fact("gas", f"{coins / COIN:.6f} coins, at today's price {transfers} transfers", low)
-        yield _coins(wallet, coins)
-
-
-def _coins(wallet: Wallet, held: int) -> Fact:
-    entries = Entry.objects.filter(account__code=f"coins:{wallet.name}", layer=Entry.Layer.POSTED)
-    booked = entries.aggregate(total=Sum("amount"))["total"]
-    if booked is None:
-        return Fact("coins", "none in the books yet: they begin with the first gas that is paid")
-    difference = (held - int(booked)) / COIN
-    words = f"{int(booked) / COIN:.6f} in the books"
-    return Fact("coins", words, f"{difference:f} more on chain" if difference else "")
+        yield Fact("gas", f"{Decimal(coins) / COIN:.6f} coins, at today's price {transfers} transfers", low)
+        yield coins_in_books(wallet, coins, COIN)
 
 
 def _key(wallet: Wallet) -> Fact:

@@ -1,7 +1,7 @@
 """The nodes of an EVM chain: which of them can be believed, and what they say."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -13,6 +13,7 @@ from web3.types import RPCEndpoint
 
 from settlement.chains import EvmChain
 from settlement.wallets.base import Unreachable
+from settlement.wallets.believing import BelievedNodes
 from trading.lib import clock
 
 TIMEOUT_SECONDS = 10
@@ -100,42 +101,16 @@ def asking() -> Iterator[None]:
         raise Unreachable(words_of(error)) from None  # a request's own words have the node's address, with its key
 
 
-class Nodes:
-    """The nodes of one chain that are on that chain and up to date, as they were when first asked for."""
+class Nodes(BelievedNodes[Web3]):
+    """The nodes of one EVM chain."""
 
     def __init__(self, chain: EvmChain) -> None:
+        super().__init__(chain.name, [_node(url) for url in chain.nodes])
         self.chain = chain
-        self._believed: list[Web3] = []
 
-    def believed(self) -> list[Web3]:
-        """
-        Those that can be believed, in the order of the settings.
-
-        :raises Unreachable: none; says of each what is wrong with it.
-        """
-        if not self._believed:
-            faults = []
-            for number, url in enumerate(self.chain.nodes, start=1):
-                node = _node(url)
-                if fault := self._fault(node):
-                    faults.append(f"node {number} {fault}")
-                else:
-                    self._believed.append(node)
-            if not self._believed:
-                raise Unreachable(f"{self.chain.name}: {'; '.join(faults)}")
-        return self._believed
-
-    def first(self) -> Web3:
-        """
-        The first of them.
-
-        :raises Unreachable: there is none.
-        """
-        return self.believed()[0]
-
-    def faults(self) -> list[str]:
-        """What is wrong with each node, "" for nothing, in the order of the settings. Addresses may hold secrets."""
-        return [self._fault(_node(url)) for url in self.chain.nodes]
+    def asking(self) -> AbstractContextManager[None]:
+        """Likewise for all of them."""
+        return asking()
 
     def final_height(self, node: Web3) -> int:
         """The highest block that a node takes for final; its head when that is at the first block."""
@@ -143,16 +118,8 @@ class Nodes:
             return max(node.eth.block_number - self.chain.confirmations + 1, 0)
         return int(node.eth.get_block(FINALIZED)["number"])
 
-    def all_say(self, question: Callable[[Web3], bool]) -> bool:
-        """
-        Whether all nodes that can be believed say yes.
-
-        :raises Unreachable: one of them does not answer.
-        """
-        with asking():
-            return all(question(node) for node in self.believed())
-
-    def _fault(self, node: Web3) -> str:
+    def fault(self, node: Web3) -> str:
+        """Of another chain, behind, or silent."""
         try:
             chain_id, head = ask(node, [("eth_chainId", []), ("eth_getBlockByNumber", [LATEST, False])])
             if (found := chain_id.number()) != self.chain.chain_id:

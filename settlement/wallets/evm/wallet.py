@@ -58,9 +58,6 @@ BALANCE_LOW, WOULD_FAIL = "chain_balance_low", "transfer_would_fail"
 class EvmWallet(WalletPort):
     """Signs with the key of its keystore; speaks to the nodes of its chain."""
 
-    reads_transfers = True
-    sees_arrivals = True
-
     def __init__(self, wallet: Wallet) -> None:
         super().__init__(wallet)
         self.chain = chains.configured()[wallet.chain]

@@ -1,23 +1,13 @@
-"""
-What comes to a wallet on a TRON network: the token's `Transfer` logs, as every node that can be believed has them.
+"""What comes to a wallet on a TRON network: the token's logs, as every node that can be believed has them."""
 
-A node has no index of logs by address without an extension, so each block is asked for what its transactions did.
-Solidified blocks no longer change; those above are told as the node's head has them, and are not final.
-"""
-
-from collections.abc import Iterator, Mapping
+from collections import Counter
 from dataclasses import dataclass
-from typing import Any
 
-from settlement.addresses import tron_address, tron_body
 from settlement.tron_chains import TronChain
 from settlement.wallets.base import Arrival, Horizon, Unreachable
-from settlement.wallets.tron.nodes import HEAD, SOLID, Node, Nodes, asking
-from settlement.wallets.tron.token import ADDRESS, TRANSFER_LOG, WORD, Token, word
-
-TOPICS = len(("log", "from", "to"))
-PREFIX = bytes([0x41])
-FAILED = "FAILED"
+from settlement.wallets.tron.logs import moved
+from settlement.wallets.tron.nodes import SOLID, Node, Nodes, asking
+from settlement.wallets.tron.token import Token
 
 type Key = tuple[str, int]
 
@@ -58,7 +48,7 @@ def arrivals(nodes: Nodes, chain: TronChain, address: str, first: int, last: int
     with asking():
         believed = nodes.believed()
         solid = {node: node.block(of=SOLID).number for node in believed}
-        told = [dict(_told(node, chain, address, range(first, last + 1), solid[node])) for node in believed]
+        told = [_told(node, chain, address, (first, last), solid[node]) for node in believed]
     found: dict[Key, Log] = {}
     for logs in reversed(told):
         found |= logs  # the first node's word last: it is kept where they differ
@@ -79,30 +69,12 @@ def arrivals(nodes: Nodes, chain: TronChain, address: str, first: int, last: int
     return sorted(made, key=lambda one: (one.block_number, one.log_index))
 
 
-def _told(node: Node, chain: TronChain, address: str, blocks: range, solid: int) -> Iterator[tuple[Key, Log]]:
+def _told(node: Node, chain: TronChain, address: str, span: tuple[int, int], solid: int) -> dict[Key, Log]:
     """What one node has of these blocks; it may be behind."""
-    head = node.block().number
-    for number in blocks[: max(head - blocks.start + 1, 0)]:
-        index = 0
-        for info in node.infos(number, of=SOLID if number <= solid else HEAD):
-            position = 0
-            for log in info.get("log", []):
-                if moved := _moved(info, log, chain, address):
-                    yield (str(info["id"]), position), Log(number, index, *moved)
-                    position += 1
-                index += 1
-
-
-def _moved(info: Mapping[str, Any], log: Mapping[str, Any], chain: TronChain, address: str) -> tuple[str, int] | None:
-    """Who sent how much to the address; nothing when it is another log, or of a transaction that failed."""
-    topics = [bytes.fromhex(topic) for topic in log.get("topics", [])]
-    data = bytes.fromhex(log.get("data", ""))
-    is_transfer = (
-        info.get("result") != FAILED
-        and log["address"] == tron_body(chain.token)[1:].hex()
-        and len(topics) == TOPICS
-        and topics[0] == TRANSFER_LOG
-        and topics[2] == word(address)
-        and len(data) == WORD
-    )
-    return (tron_address(PREFIX + topics[1][-ADDRESS:]), int.from_bytes(data, "big")) if is_transfer else None
+    found: dict[Key, Log] = {}
+    counts: Counter[str] = Counter()
+    for one in moved(node, chain, *span, solid):
+        if one.receiver == address:
+            found[one.tx_hash, counts[one.tx_hash]] = Log(one.block_number, one.log_index, one.sender, one.amount_minor)
+            counts[one.tx_hash] += 1
+    return found

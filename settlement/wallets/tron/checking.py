@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from settlement.models import Wallet
 from settlement.tron_chains import SUN
 from settlement.wallets.base import CannotSign, Unreachable
-from settlement.wallets.facts import Fact
+from settlement.wallets.facts import Fact, coins_in_books
 from settlement.wallets.keys import KeyFiles
 from settlement.wallets.tron.nodes import asking
 from settlement.wallets.tron.token import Token
@@ -46,6 +46,7 @@ def _on_chain(wallet: Wallet, port: TronWallet) -> Iterator[Fact]:
         transfers = burning.transfers()
         low = "" if transfers >= FEWEST_TRANSFERS else f"fewer than {FEWEST_TRANSFERS} transfers"
         yield Fact("energy", f"its own and {burning.coins / SUN:.6f} TRX, {transfers} transfers", low)
+        yield coins_in_books(wallet, burning.coins, SUN)
 
 
 def _key(wallet: Wallet) -> Fact:

@@ -1,7 +1,7 @@
 """The nodes of a TRON network: which of them can be believed, and what they say over HTTP."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ import httpx
 
 from settlement.tron_chains import TronChain, TronNode
 from settlement.wallets.base import Unreachable
+from settlement.wallets.believing import BelievedNodes
 from trading.lib import clock
 
 TIMEOUT_SECONDS = 10
@@ -139,52 +140,19 @@ class Node:
         return False
 
 
-class Nodes:
-    """The nodes of one network that are of that network and up to date, as they were when first asked for."""
+class Nodes(BelievedNodes[Node]):
+    """The nodes of one TRON network."""
 
     def __init__(self, chain: TronChain) -> None:
+        super().__init__(chain.name, [_node(at) for at in chain.nodes])
         self.chain = chain
-        self._believed: list[Node] = []
 
-    def believed(self) -> list[Node]:
-        """
-        Those that can be believed, in the order of the settings.
+    def asking(self) -> AbstractContextManager[None]:
+        """Likewise for all of them."""
+        return asking()
 
-        :raises Unreachable: none; says of each what is wrong with it.
-        """
-        if not self._believed:
-            faults = []
-            for number, at in enumerate(self.chain.nodes, start=1):
-                if fault := self._fault(_node(at)):
-                    faults.append(f"node {number} {fault}")
-                else:
-                    self._believed.append(_node(at))
-            if not self._believed:
-                raise Unreachable(f"{self.chain.name}: {'; '.join(faults)}")
-        return self._believed
-
-    def first(self) -> Node:
-        """
-        The first of them.
-
-        :raises Unreachable: there is none.
-        """
-        return self.believed()[0]
-
-    def faults(self) -> list[str]:
-        """What is wrong with each node, "" for nothing, in the order of the settings. Addresses may hold secrets."""
-        return [self._fault(_node(at)) for at in self.chain.nodes]
-
-    def all_say(self, question: Callable[[Node], bool]) -> bool:
-        """
-        Whether all nodes that can be believed say yes.
-
-        :raises Unreachable: one of them does not answer.
-        """
-        with asking():
-            return all(question(node) for node in self.believed())
-
-    def _fault(self, node: Node) -> str:
+    def fault(self, node: Node) -> str:
+        """Of another network, behind, or silent."""
         try:
             with asking():
                 if (found := node.genesis()) != self.chain.genesis:

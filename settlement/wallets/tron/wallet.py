@@ -20,6 +20,7 @@ from settlement.wallets.base import (
     CannotSign,
     Horizon,
     Look,
+    Outgoing,
     Payment,
     Receipt,
     Signed,
@@ -29,9 +30,9 @@ from settlement.wallets.base import (
     WalletPort,
 )
 from settlement.wallets.keys import KeyFiles
-from settlement.wallets.tron import arriving
+from settlement.wallets.tron import arriving, reading
 from settlement.wallets.tron.nodes import HEAD, SECONDS, SOLID, Node, Nodes, asking
-from settlement.wallets.tron.token import Token, read_transfer_call, transfer_call, transferred
+from settlement.wallets.tron.token import FAILED, Token, read_transfer_call, transfer_call, transferred
 from settlement.wallets.tron.transaction import (
     REF_BLOCK_BYTES,
     REF_HASH_BYTES,
@@ -52,7 +53,7 @@ OURS = 10**7  # numbers of payments; others' transactions are not dated like tha
 SURE = 5 * 60 * SECONDS  # solidified past the time of bytes by so much: machines behind one address may be apart
 FEWEST_WITNESSES = 2
 TAKEN_BEFORE = "DUP_TRANSACTION_ERROR"
-SUCCESS, FAILED = "SUCCESS", "FAILED"
+SUCCESS = "SUCCESS"
 NO_KEY, NO_ENERGY, FEES_TOO_HIGH, NOT_ACTIVATED = "no_key", "no_energy", "fees_too_high", "wallet_not_activated"
 BALANCE_LOW, WOULD_FAIL = "chain_balance_low", "transfer_would_fail"
 REVERTED, WRONG_LOG = "reverted", "wrong_log"
@@ -62,7 +63,6 @@ FAULTS = {"OUT_OF_ENERGY": "out_of_energy", "OUT_OF_TIME": "out_of_time"}
 class TronWallet(WalletPort):
     """Signs with the key of its keystore; speaks to the nodes of its network."""
 
-    sees_arrivals = True
     blocks_at_once = 50  # each is a question to every node
 
     def __init__(self, wallet: Wallet) -> None:
@@ -195,6 +195,7 @@ class TronWallet(WalletPort):
                 fault="" if pays else FAULTS.get(result, WRONG_LOG if result == SUCCESS else REVERTED),
                 sender=self.address if pays else "",
                 has_failed=result != SUCCESS,
+                fee=int(found.get("fee", 0)),
             )
 
     def _is_final(self, node: Node, tx_hash: str, found: Mapping[str, Any]) -> bool:
@@ -238,6 +239,18 @@ class TronWallet(WalletPort):
                 if node.block().number == height:
                     return Standing(height, balance, 0, Decimal(burning.coins) / SUN, burning.transfers())
         raise Unreachable("the head moves faster than it is read")
+
+    def final_height(self) -> int:
+        """What every node that can be believed calls solidified."""
+        return reading.final_height(self.nodes)
+
+    def outgoing(self, first: int, last: int) -> list[Outgoing]:
+        """By the token's logs, on the first node."""
+        return reading.outgoing(self.nodes, self.chain, self.address, (first, last))
+
+    def incoming(self, first: int, last: int) -> int:
+        """Likewise."""
+        return reading.incoming(self.nodes, self.chain, self.address, (first, last))
 
     def horizon(self) -> Horizon:
         """Final is what every node that can be believed calls solidified."""
