@@ -74,3 +74,9 @@ def subject_of(chat_id: int, message_id: int) -> str:
     """What the card in this message of a chat is about; "" when it is none. One query."""
     found = LiveCard.objects.filter(chat_id=chat_id, message_id=message_id).values_list("subject", flat=True)
     return found.first() or ""
+
+
+def last_mailed_at() -> datetime | None:
+    """When a mail server last took a letter."""
+    sent = OutboundMessage.objects.filter(method=OutboundMessage.Method.MAIL, status=OutboundMessage.Status.SENT)
+    return sent.order_by("-pk").values_list("sent_at", flat=True).first()

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, Min, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from alerting import queries
+from alerting import letters, queries
 from alerting.models import InboundUpdate, OutboundMessage
 from settlement import on_chain
 from trading.lib import clock, http
@@ -26,7 +26,8 @@ from users.queries.log import BACKUP_MADE, DRILL_PASSED, last_verification, late
 
 GOOD, DOUBTFUL, BAD, OFF = "ok", "warn", "bad", "off"
 PROGRAMS = ("worker", "bot")
-CHAIN_OLD, VERIFIED_OLD, BACKUP_OLD, DRILL_OLD = (
+CHAIN_OLD, MAIL_OLD, VERIFIED_OLD, BACKUP_OLD, DRILL_OLD = (
+    timedelta(minutes=10),
     timedelta(minutes=10),
     timedelta(hours=26),
     timedelta(hours=26),
@@ -71,7 +72,7 @@ def system(request: HttpRequest) -> HttpResponse:
         Part("jobs", _("Jobs"), list(_jobs())),
         Part("database", _("Database"), list(_database(now))),
         Part("chains", _("Chains"), list(_chains(now))),
-        Part("messages", _("Messages"), list(_messages())),
+        Part("messages", _("Messages"), list(_messages(now))),
         Part("care", _("Evidence and backups"), list(_care(now))),
     ]
     version = http.fingerprint(parts, now=now)
@@ -141,16 +142,27 @@ def _chains(now: datetime) -> Iterator[Line]:
         yield Line(f"{row.wallet.name} · {row.wallet.chain}", state, words, at)
 
 
-def _messages() -> Iterator[Line]:
+def _messages(now: datetime) -> Iterator[Line]:
+    is_mail = Q(method=OutboundMessage.Method.MAIL)
     heard = InboundUpdate.objects.filter(status=InboundUpdate.Status.WAITING).count()
-    said = OutboundMessage.objects.filter(status__in=queries.UNSETTLED).count()
+    waiting = OutboundMessage.objects.filter(status__in=queries.UNSETTLED).aggregate(
+        said=Count("pk", filter=~is_mail),
+        mails=Count("pk", filter=is_mail),
+        oldest_mail=Min("created_at", filter=is_mail),
+    )
     closed = TelegramLink.objects.filter(ended_at=None).exclude(unreachable_at=None).count()
     words = [
         ngettext("%(n)s update waits", "%(n)s updates wait", heard) % {"n": heard},
-        ngettext("%(n)s message waits", "%(n)s messages wait", said) % {"n": said},
+        ngettext("%(n)s message waits", "%(n)s messages wait", waiting["said"]) % {"n": waiting["said"]},
     ]
     yield Line("Telegram", GOOD if settings.TELEGRAM_BOT_TOKEN else OFF, ", ".join(words))
     yield Line(_("Chats that take nothing"), DOUBTFUL if closed else GOOD, str(closed))
+    if letters.is_on():
+        is_late = waiting["oldest_mail"] is not None and now - waiting["oldest_mail"] > MAIL_OLD
+        mails = ngettext("%(n)s letter waits", "%(n)s letters wait", waiting["mails"]) % {"n": waiting["mails"]}
+        yield Line(_("E-mail"), DOUBTFUL if is_late else GOOD, mails, queries.last_mailed_at())
+    else:
+        yield Line(_("E-mail"), OFF, _("no mail server is set"))
 
 
 def _care(now: datetime) -> Iterator[Line]:

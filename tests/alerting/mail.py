@@ -63,6 +63,13 @@ def hurry() -> None:
     work()
 
 
+def letter(*, created_at: datetime, address: str = "olga@desk.example") -> OutboundMessage:
+    """One that waits to be mailed."""
+    return OutboundMessage.objects.create(
+        key=factories.unique("mail"), chat_id=0, address=address, method="mail", created_at=created_at
+    )
+
+
 def mails() -> list[OutboundMessage]:
     """The mails of the outbox, oldest first."""
     return list(OutboundMessage.objects.filter(method="mail").order_by("pk"))

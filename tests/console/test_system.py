@@ -9,8 +9,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from alerting.models import Heartbeat
+from alerting.models import Heartbeat, OutboundMessage
 from tests import factories
+from tests.alerting import mail
+from tests.alerting.mail import mailers
 from tests.console import scene
 from tests.console.conftest import verified_client
 from trading.lib import clock, jobs
@@ -72,6 +74,21 @@ def test_says_of_each_wallet_when_its_chain_was_heard(console: Client) -> None:
     market = factories.market()
 
     assert lines(console)[f"{market.wallet.name} · {market.wallet.chain}"].startswith("Bad never heard")
+
+
+def test_says_whether_letters_get_away(console: Client, settings: Any) -> None:
+    settings.MAILERS = {}
+    assert lines(console)["E-mail"] == "Off no mail server is set"
+
+    settings.MAILERS = mailers(25)
+    mail.letter(created_at=clock.now())
+    assert lines(console)["E-mail"] == "Good 1 letter waits"
+    mail.letter(created_at=clock.now() - timedelta(minutes=11))
+    assert lines(console)["E-mail"] == "Look at it 2 letters wait"
+
+    OutboundMessage.objects.update(status="sending")
+    OutboundMessage.objects.update(status="sent", sent_at=clock.now())
+    assert lines(console)["E-mail"] == "Good 0 letters wait · just now"
 
 
 def test_names_the_database_and_the_version(console: Client, settings: Any) -> None:

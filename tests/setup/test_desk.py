@@ -11,8 +11,8 @@ from trading.sandbox.localenv import ROOT, SetupError
 
 
 def settings(**more: str) -> dict[str, str]:
-    urls = {"DESK_URL": "http://localhost:9090", "SANDBOX_TELEGRAM_URL": "http://127.0.0.1:9091"}
-    return {**urls, **more}
+    made = {"DESK_URL": "http://localhost:9090", "SANDBOX_TELEGRAM_URL": "http://127.0.0.1:9091"}
+    return {**made, "SANDBOX_MAIL_PORT": "9292", **more}
 
 
 @pytest.fixture
@@ -49,6 +49,16 @@ def test_chosen_ports_reach_every_address(monkeypatch: pytest.MonkeyPatch) -> No
 
     assert made["DESK_URL"] == "http://localhost:9190"
     assert made["SANDBOX_TELEGRAM_URL"] == made["TELEGRAM_API_URL"] == "http://127.0.0.1:9191"
+
+
+def test_sandbox_takes_the_mail_unless_a_server_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("EMAIL_URL", "SANDBOX_MAIL_PORT", "SANDBOX_TELEGRAM_URL", "TELEGRAM_API_URL", "TELEGRAM_BOT_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(localenv, "read", lambda _path: settings(TELEGRAM_API_URL="http://127.0.0.1:9091"))
+    assert desk.environment()["EMAIL_URL"] == "smtp://127.0.0.1:9292"
+
+    monkeypatch.setenv("EMAIL_URL", "smtp+tls://mail.desk.example")
+    assert desk.environment()["EMAIL_URL"] == "smtp+tls://mail.desk.example"
 
 
 def test_programs_never_see_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:

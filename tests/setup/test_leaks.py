@@ -41,5 +41,5 @@ def test_every_secret_that_a_checkout_makes_is_looked_for(tmp_path: Path) -> Non
     named = {name.partition("[")[0].partition(" (")[0] for name in leaks.secrets_of(made)}
 
     harmless = {"DESK_ENV", "AUTO_SETTLEMENT_ALLOWED", "DESK_URL", "TELEGRAM_API_URL", "SANDBOX_TELEGRAM_URL"}
-    harmless |= {"SANDBOX_EVM_PORT"}
+    harmless |= {"SANDBOX_EVM_PORT", "SANDBOX_MAIL_PORT"}
     assert named == set(made) - harmless

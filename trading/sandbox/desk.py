@@ -60,6 +60,7 @@ class Desk:
         _require_port(_port(self.environment["DESK_URL"]), "DESK_PORT", "the console")
         if self.in_sandbox:
             _require_port(_port(self.environment["SANDBOX_TELEGRAM_URL"]), "SANDBOX_TELEGRAM_PORT", "the chat page")
+            _require_port(int(self.environment["SANDBOX_MAIL_PORT"]), "SANDBOX_MAIL_PORT", "the sandbox's mail server")
         self._chain()
         database = self._database()
         shutil.rmtree(COUNTERS, ignore_errors=True)
@@ -273,6 +274,8 @@ def environment() -> dict[str, str]:
         made["SANDBOX_TELEGRAM_URL"] = f"http://127.0.0.1:{port}"
         if own:
             made["TELEGRAM_API_URL"] = made["SANDBOX_TELEGRAM_URL"]
+    if made.get("TELEGRAM_API_URL") == made["SANDBOX_TELEGRAM_URL"] and not localenv.given("EMAIL_URL", made):
+        made["EMAIL_URL"] = f"smtp://127.0.0.1:{made['SANDBOX_MAIL_PORT']}"
     made.pop("DATABASE_OWNER_URL", None)
     made.pop("DATABASE_OWNER_URL_FILE", None)
     return made

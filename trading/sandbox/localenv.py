@@ -158,6 +158,7 @@ def _makers() -> dict[str, Callable[[], str]]:
         "TELEGRAM_API_URL": lambda: "http://127.0.0.1:9091",
         "SANDBOX_TELEGRAM_URL": lambda: "http://127.0.0.1:9091",
         "SANDBOX_EVM_PORT": lambda: str(free_port()),
+        "SANDBOX_MAIL_PORT": lambda: str(free_port()),
         "SANDBOX_CONTROL_KEY": lambda: secrets.token_urlsafe(24),
         "SANDBOX_PASSWORD": lambda: secrets.token_urlsafe(12),
         "SANDBOX_TOTP_KEY": lambda: secrets.token_hex(20),

@@ -16,6 +16,7 @@ from trading.sandbox.telegram.control import Control
 from trading.sandbox.telegram.documents import Documents
 from trading.sandbox.telegram.faults import Faults
 from trading.sandbox.telegram.journal import Journal
+from trading.sandbox.telegram.mailbox import Mailbox
 from trading.sandbox.telegram.page import ChatPage, Handler, secure_headers
 from trading.sandbox.telegram.people_side import MAX_SENT_BYTES, PeopleSide
 from trading.sandbox.telegram.rates import Rates
@@ -46,24 +47,22 @@ class Configuration:
     control_key: str
     directory: Path
     port: int = DEFAULT_PORT
+    mail_port: int = 0  # none: no mail is taken
     console: str = DEFAULT_CONSOLE
 
     @classmethod
     def from_environment(cls, directory: Path) -> "Configuration":
         """
-        Read TELEGRAM_BOT_TOKEN, SANDBOX_CONTROL_KEY, SANDBOX_TELEGRAM_PORT, DESK_URL (each also as ``NAME_FILE``).
+        Read TELEGRAM_BOT_TOKEN, SANDBOX_CONTROL_KEY, the two ports, DESK_URL (each also as ``NAME_FILE``).
 
         :raises ConfigurationError: one is missing or makes no sense.
         """
-        port = from_environment("SANDBOX_TELEGRAM_PORT", str(DEFAULT_PORT))
-        if not port.isdecimal() or int(port) > HIGHEST_PORT:
-            words = f"SANDBOX_TELEGRAM_PORT is {port!r}: set it to a port number."
-            raise ConfigurationError(words)
         return cls(
             token=_required("TELEGRAM_BOT_TOKEN"),
             control_key=_required("SANDBOX_CONTROL_KEY"),
             directory=directory,
-            port=int(port),
+            port=_port("SANDBOX_TELEGRAM_PORT", DEFAULT_PORT),
+            mail_port=_port("SANDBOX_MAIL_PORT", 0),
             console=from_environment("DESK_URL", DEFAULT_CONSOLE),
         )
 
@@ -73,6 +72,14 @@ def from_environment(name: str, default: str = "") -> str:
     if path := os.environ.get(f"{name}_FILE"):
         return Path(path).read_text().strip()
     return os.environ.get(name, "").strip() or default
+
+
+def _port(name: str, default: int) -> int:
+    port = from_environment(name, str(default))
+    if not port.isdecimal() or int(port) > HIGHEST_PORT:
+        words = f"{name} is {port!r}: set it to a port number."
+        raise ConfigurationError(words)
+    return int(port)
 
 
 def _required(name: str) -> str:
@@ -96,6 +103,7 @@ class Server:
         documents = Documents(state, configuration.directory / "files")
         people = PeopleSide(state, updates, documents)
         self._webhook = Webhook(state, updates)
+        self._mailbox = Mailbox(configuration.directory / "mail", configuration.console)
         rates = Rates()
         bot_api = BotApi(
             token=configuration.token,
@@ -131,6 +139,7 @@ class Server:
         self.app.router.add_route("*", "/bot{token}/{method}", bot_api.handle)
         self.app.router.add_get("/file/bot{token}/{place:.+}", bot_api.download)
         self.app.router.add_get("/health", _health)
+        self.app.router.add_get("/mail", self._mailbox.show)
         self.app.router.add_get("/rates/{name}.json", rates.serve)
         self.app.add_routes([*control.routes(), *page.routes()])
         self.app.on_startup.append(self._start)
@@ -138,8 +147,11 @@ class Server:
 
     async def _start(self, _app: web.Application) -> None:
         self._webhook.start()
+        if self.configuration.mail_port:
+            await self._mailbox.start(HOST, self.configuration.mail_port)
 
     async def _stop(self, _app: web.Application) -> None:
+        await self._mailbox.stop()
         await self._webhook.stop()
         self._journal.close()
 
