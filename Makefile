@@ -15,10 +15,12 @@ PYTEST := $(PYTHON) -m pytest
 # How many processes share the whole suite; each has a PostgreSQL and a browser of its own.
 PROCESSES ?= 2
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url
+SHELL_SCRIPTS := .ci/run bin/bootstrap bin/browser bin/engine bin/monitoring-check bin/node tests/deploy/stub/docker \
+	$(addprefix deploy/,backup compose deploy drill entrypoint postgres/roles.sh prepare restore rollback try-monitoring)
 MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-only check lint format types contracts docs-lint monitoring-check try-monitoring smoke stress chaos bench-payments screenshots locks ci clean setup
+.PHONY: help run test test-long test-only check lint format types contracts docs-lint monitoring-check try-monitoring test-deploy smoke stress chaos bench-payments screenshots locks ci clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,7 +36,7 @@ test: setup ## the whole suite, browser included
 
 test-long: setup ## the long run: the whole matrix of looks, many more examples, every migration back and there
 	@TEST_TIER=long CHROMIUM="$$(bin/browser || true)" $(PYTEST) -n $(PROCESSES) --dist loadfile $(PYTEST_FLAGS) \
-		tests/browser tests/properties tests/api/test_schema.py tests/migrations
+		tests/browser tests/properties tests/api/test_schema.py tests/migrations tests/deploy
 
 test-only: setup ## a part of the suite: make test-only T="tests/rfq -k accept"
 	@CHROMIUM="$${CHROMIUM:-$$(bin/browser || true)}" $(PYTEST) $(PYTEST_FLAGS) $(T)
@@ -48,7 +50,7 @@ lint: setup ## ruff, templates, migrations, deploy settings, vendored files, she
 	$(WITH_DATABASE) $(PYTHON) manage.py makemigrations --check --dry-run
 	$(AS_DEPLOYED) $(WITH_DATABASE) $(PYTHON) manage.py check --deploy --fail-level WARNING
 	$(PYTHON) bin/vendor
-	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck bin/bootstrap bin/browser bin/monitoring-check bin/node deploy/try-monitoring .ci/run; \
+	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck -x $(SHELL_SCRIPTS); \
 	else echo "shellcheck is not installed here: the shell scripts were not checked (apt-get install shellcheck)."; fi
 
 format: setup ## put Python and templates into their format
@@ -76,6 +78,9 @@ monitoring-check: ## Prometheus' rules and their tests, Alertmanager's routes; s
 try-monitoring: ## a real Prometheus and Alertmanager over a desk whose worker, bot and database are killed
 	@deploy/try-monitoring
 
+test-deploy: setup ## deploy and roll back on a real Docker engine; says why where none can start
+	@bin/engine $(PYTEST) -q -s tests/deploy/trial_engine.py || { status=$$?; [ $$status -eq 69 ] && [ -z "$$NOTHING_SKIPPED" ]; }
+
 smoke: setup ## start everything, sign in with a one-time code, trade once, stop; logged
 	@$(PYTHON) -m trading.sandbox.tether -- $(PYTHON) manage.py smoke
 
@@ -95,6 +100,7 @@ locks: setup ## compile the hashed locks anew; UPGRADE=1 takes newer versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/prod.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev -c requirements/prod.txt -o requirements/dev.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group node -o requirements/node.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --group engine -o requirements/engine.txt
 
 ci: ## what the server runs on every change
 	@.ci/run

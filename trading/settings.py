@@ -218,6 +218,7 @@ SIMULATED_SOURCES = sandbox_sources(SANDBOX_TELEGRAM_URL) if IS_SANDBOX else []
 REFERENCE_SOURCES = env.objects("REFERENCE_SOURCES", SIMULATED_SOURCES)  # docs/reference-rates.md says how
 RATES_KEPT_DAYS = env.number("RATES_KEPT_DAYS", 7)
 METRICS_TOKEN = env.text("METRICS_TOKEN")
+ALIVE_FILE = env.text("ALIVE_FILE")  # the worker and the bot touch it each second: trading.lib.alive
 AUDIT_ANCHOR_FILE = env.text("AUDIT_ANCHOR_FILE")  # where the nightly verification keeps the last seal
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "tasks"
 PROCRASTINATE_WORKER_DEFAULTS = {"worker_middleware": [trail.follow]}

@@ -35,6 +35,7 @@ def asked(group: str) -> Iterator[Requirement]:
         ("prod.txt", [Requirement(text) for text in PROJECT["project"]["dependencies"]]),
         ("dev.txt", list(asked("dev"))),
         ("node.txt", list(asked("node"))),
+        ("engine.txt", list(asked("engine"))),
     ],
 )
 def test_lock_holds_a_version_that_is_asked_for(lock: str, wanted: list[Requirement]) -> None:
@@ -52,7 +53,7 @@ def test_development_runs_what_production_runs() -> None:
     assert production.items() <= development.items()
 
 
-@pytest.mark.parametrize("lock", ["prod.txt", "dev.txt", "node.txt"])
+@pytest.mark.parametrize("lock", ["prod.txt", "dev.txt", "node.txt", "engine.txt"])
 def test_every_pin_is_hashed_and_no_index_is_named(lock: str) -> None:
     text = (ROOT / "requirements" / lock).read_text()
 

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from alerting import requests
 from trading.bot import guarding, polling, watching
 from trading.bot.tokens import WrongToken
+from trading.lib import alive
 
 log = logging.getLogger("desk.bot")
 
@@ -37,8 +38,11 @@ async def _main() -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    alive.show()
     work = watching.watch() if settings.TELEGRAM_WEBHOOK_URL else polling.Poller().run()
-    beside = [asyncio.create_task(each) for each in (requests.keep_handing_over(), guarding.guard())]
+    beside = [
+        asyncio.create_task(each) for each in (requests.keep_handing_over(), guarding.guard(), alive.keep_showing())
+    ]
     try:
         await polling.run_until(stop, work)
     finally:

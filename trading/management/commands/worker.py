@@ -23,7 +23,7 @@ from alerting import requests
 from rfq.rates import configuration
 from settlement import chains, tron_chains
 from settlement.reconciliation import rounds
-from trading.lib import clock
+from trading.lib import alive, clock
 from trading.tasks import HEARTBEAT_SECONDS, STALLED_SECONDS
 
 log = logging.getLogger("desk.worker")
@@ -58,6 +58,7 @@ class Command(BaseCommand):
         await_database()
         rounds.guard_start()
         connection.close()
+        alive.show()
         outcome = asyncio.run(work(queues, options["concurrency"]))
         if outcome:
             raise CommandError(outcome)
@@ -105,13 +106,14 @@ async def work(queues: list[str], concurrency: int) -> str:
         stopping = asyncio.create_task(told.wait())
         watching = asyncio.create_task(_end_with_database())
         counting = asyncio.create_task(requests.keep_handing_over())
+        showing = asyncio.create_task(alive.keep_showing())
         log.info("the worker works on %s", ", ".join(queues) if queues else "all queues")
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
         if told.is_set():
             log.info("the worker finishes its running jobs and ends")
             working.cancel()
         await asyncio.wait({working})
-        for task in (stopping, watching, counting):
+        for task in (stopping, watching, counting, showing):
             task.cancel()
         await asyncio.wait({counting})
     if told.is_set():
