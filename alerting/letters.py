@@ -10,7 +10,7 @@ import hmac
 import html
 from email.policy import SMTP
 from html.parser import HTMLParser
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
@@ -69,6 +69,7 @@ def write(message: OutboundMessage) -> EmailMultiAlternatives | TooLate:
             "language": user.language,
             "direction": "rtl" if user.language in RIGHT_TO_LEFT else "ltr",
             "url": settings.DESK_URL + reverse("alerting:preferences"),
+            "about_url": _about_url(message) if user.is_staff else "",
             "is_staff": user.is_staff,
         }
         letter = EmailMultiAlternatives(
@@ -81,6 +82,13 @@ def write(message: OutboundMessage) -> EmailMultiAlternatives | TooLate:
         letter.attach_alternative(render_to_string("mail/letter.html", context), "text/html")
     letter.message(policy=SMTP)  # refuses here, before any server is asked, what could not be a header
     return letter
+
+
+def _about_url(message: OutboundMessage) -> str:
+    """Where the console shows what it is about; "" where it is about no event."""
+    if message.event is None:
+        return ""
+    return f"{settings.DESK_URL}{reverse('search')}?{urlencode({'q': message.event.subject_ref})}"
 
 
 def _headers(message: OutboundMessage) -> dict[str, str]:

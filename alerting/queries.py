@@ -33,7 +33,7 @@ def next_message(chat_id: int) -> OutboundMessage | None:
 def unsettled_mail(key: str) -> OutboundMessage | None:
     """Find a mail that is not through."""
     mails = OutboundMessage.objects.filter(key=key, method=OutboundMessage.Method.MAIL, status__in=UNSETTLED)
-    return mails.select_related("user").first()
+    return mails.select_related("user", "event").first()
 
 
 def anything_sent(*, since: datetime) -> bool:

@@ -49,9 +49,13 @@ FIRES, IS_OVER = "alert.told", "alert.resolved"
 
 def of(event: AuditEvent) -> str:
     """The subject: the event's own, else its topic's; of an alert what it is called, and whether it is over."""
+    subject = event.after["subject"] if event.name in {FIRES, IS_OVER} else event.subject_ref
+    return f"[{gettext('USDT desk')}] {words(event)}: {subject}"
+
+
+def words(event: AuditEvent) -> str:
+    """What happened, without saying to what."""
     if event.name in {FIRES, IS_OVER}:
-        sign = "✅ " if event.name == IS_OVER else ""
-        return f"[{gettext('USDT desk')}] {sign}{alert_words.title(event.after['type'])}: {event.after['subject']}"
+        return ("✅ " if event.name == IS_OVER else "") + alert_words.title(event.after["type"])
     topic = topics.TOPICS.get(topics.TOPIC_OF_EVENT.get(event.name, ""))
-    words = gettext(SUBJECTS[event.name]) if event.name in SUBJECTS else str(topic.words if topic else event.name)
-    return f"[{gettext('USDT desk')}] {words}: {event.subject_ref}"
+    return gettext(SUBJECTS[event.name]) if event.name in SUBJECTS else str(topic.words if topic else event.name)

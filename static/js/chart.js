@@ -57,7 +57,7 @@
           stroke: colour("--c-bar-line"),
           width: 1,
         },
-        { ...quiet, scale: "spread", stroke: colour("--c-line"), width: 2, spanGaps: true },
+        { points: { show: true, size: 5 }, scale: "spread", stroke: colour("--c-line"), width: 2, spanGaps: true },
       ],
     };
   }

@@ -43,6 +43,7 @@ def test_a_letter_says_it_in_words_and_html_and_that_a_program_wrote_it(db: None
         assert client.name in body
         assert REASON in body
         assert "/profile/notifications/" in body
+        assert f"/search/?q={client.ref}" in body
     assert "<" not in plain
     assert '<html lang="en" dir="ltr">' in rich
     assert (row.status, row.attempts, row.user, row.event) == ("sent", 1, olga, event)

@@ -1,20 +1,29 @@
-"""`manage.py seed`: what an empty desk needs."""
+"""`manage.py seed`: what an empty desk needs; `--scale` gives the sandbox a long past."""
 
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from trading.sandbox.scale import NothingToCopy, scale
 from trading.sandbox.seed import MissingSecrets, seed
 
 
 class Command(BaseCommand):
     help = "Make currencies and pairs; in the sandbox also demo counterparties, people, funds. Safe to run again."
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--scale", type=int, default=0, metavar="RFQS", help="copy settled trades until there are so many requests"
+        )
+
+    def handle(self, *_args: Any, **options: Any) -> None:
         made: list[str] = []
         try:
             seed(made.append)
-        except MissingSecrets as error:
+            if options["scale"]:
+                scale(options["scale"], made.append)
+        except (MissingSecrets, NothingToCopy) as error:
             raise CommandError(str(error)) from error
         for line in made:
             self.stdout.write(f"made {line}")

@@ -91,7 +91,8 @@ class Mailbox:
         text = LINK.sub(self._link, escape(letter.text, quote=False))
         return (
             f'<article class="letter" id="letter-{letter.number}"><h2 dir="auto">{subject}</h2>'
-            f'<p class="note">To {escape(letter.to)} · from {sender} · {date}</p><pre dir="auto">{text}</pre></article>'
+            f'<p class="about">To {escape(letter.to)} · from {sender} · {date}</p>'
+            f'<pre dir="auto">{text}</pre></article>'
         )
 
     def _link(self, found: re.Match[str]) -> str:
