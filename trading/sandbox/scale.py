@@ -129,14 +129,17 @@ create or replace function pg_temp.scaled(word text, k bigint) returns text lang
         when word like '0x%' then left(word, 34) || lpad(to_hex(k), 32, '0') else word end
 $$
 """  # of this module's words alone
+# A copy ends as its source does, and is no source itself.
 SOURCES = """
 create temp table source_rfq_rfq on commit drop as
-select rfq.* from rfq_rfq as rfq
-join rfq_fill as fill on fill.rfq_id = rfq.id
-join settlement_settlement as settlement on settlement.id = fill.settlement_id
-where settlement.status = 'settled' and not exists (
-    select from settlement_reversal as reversal where reversal.settlement_id = settlement.id
-) order by rfq.id limit %s
+select * from (
+    select distinct on (right(rfq.ref, 4)) rfq.* from rfq_rfq as rfq
+    join rfq_fill as fill on fill.rfq_id = rfq.id
+    join settlement_settlement as settlement on settlement.id = fill.settlement_id
+    where settlement.status = 'settled' and not exists (
+        select from settlement_reversal as reversal where reversal.settlement_id = settlement.id
+    ) order by right(rfq.ref, 4), rfq.id
+) as traded order by id limit %s
 """
 COLUMNS = """
 select attname, atttypid::regtype::text from pg_attribute
