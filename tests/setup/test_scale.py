@@ -17,6 +17,10 @@ from users.models import AuditEvent
 __all__ = ["run_money", "time"]
 
 
+def silently(_line: str) -> None:
+    """Nobody listens."""
+
+
 @pytest.fixture
 def traded(db: None, run_money: Callable[..., None]) -> Market:
     """Two settled trades of which one was paid on chain, and a request that nobody answered."""
@@ -45,10 +49,10 @@ def test_copies_are_whole_and_the_books_stay_right(traded: Market) -> None:
 
 
 def test_goes_on_where_it_stopped_and_trading_goes_on_after_it(traded: Market) -> None:
-    scale(20, str)
-    scale(20, str)
+    scale(20, silently)
+    scale(20, silently)
     assert Rfq.objects.count() in {20, 21}
-    scale(30, str)
+    scale(30, silently)
     assert Rfq.objects.count() in {30, 31}
 
     factories.settled(traded)
@@ -58,8 +62,8 @@ def test_goes_on_where_it_stopped_and_trading_goes_on_after_it(traded: Market) -
 def test_refuses_where_there_is_nothing_to_copy_or_real_money(db: None, settings: Any) -> None:
     factories.market()
     with pytest.raises(NothingToCopy, match="no settled trade"):
-        scale(10, str)
+        scale(10, silently)
 
     settings.IS_SANDBOX = False
     with pytest.raises(NothingToCopy, match="sandbox alone"):
-        scale(10, str)
+        scale(10, silently)
