@@ -56,13 +56,17 @@ def firing(*, reader: User) -> list[Alert]:
 
 def page(state: str, *, before: str, reader: User) -> Page:
     """Read one page of a tab: of what is over, only what fired. One query."""
-    found = seen_by(reader).filter(status__in=STATES[state]).select_related("acknowledged_by", "counterparty")
-    if state == "over":
-        found = found.filter(fired_at__isnull=False)
+    found = matching(state, reader=reader)
     if before:
         found = found.filter(pk__lt=Alert.objects.filter(ref=before).values("pk"))
     rows = list(found.order_by("-pk")[: PAGE_SIZE + 1])
     return Page(rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].ref if len(rows) > PAGE_SIZE else "")
+
+
+def matching(state: str, *, reader: User) -> QuerySet[Alert]:
+    """The alerts of a tab that the reader may see."""
+    found = seen_by(reader).filter(status__in=STATES[state]).select_related("acknowledged_by", "counterparty")
+    return found.filter(fired_at__isnull=False) if state == "over" else found
 
 
 def detail(ref: str, *, reader: User, now: datetime) -> Detail:
@@ -85,10 +89,13 @@ def running(*, now: datetime) -> QuerySet[Silence]:
     return live.select_related("made_by").order_by("ends_at")
 
 
-def past(*, now: datetime) -> list[Silence]:
-    """The latest silences that have ended, at most a page of them. One query."""
+def past(*, before: str = "", now: datetime) -> tuple[list[Silence], str]:
+    """Read one page of the silences that have ended, the latest first, and where older ones begin. One query."""
     over = Silence.objects.exclude(pk__in=running(now=now).values("pk"))
-    return list(over.select_related("made_by", "ended_by").order_by("-pk")[:PAGE_SIZE])
+    if before:
+        over = over.filter(pk__lt=Silence.objects.filter(ref=before).values("pk"))
+    rows = list(over.select_related("made_by", "ended_by").order_by("-pk")[: PAGE_SIZE + 1])
+    return rows[:PAGE_SIZE], rows[PAGE_SIZE - 1].ref if len(rows) > PAGE_SIZE else ""
 
 
 def versions(kind: str) -> list[AlertRule]:

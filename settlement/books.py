@@ -261,6 +261,11 @@ def journal(key: str, *, reader: User) -> JournalDetail:
     return JournalDetail(row, lines, totals.get(row.pk, []), list(siblings.order_by("pk")[:PAGE_SIZE]))
 
 
+def named(key: str, *, reader: User) -> Journal | None:
+    """Find the journal of this key, if it is the reader's to see. One query."""
+    return Journal.objects.filter(_seen_by(reader), key=key).first()
+
+
 def kinds_of_journals() -> list[str]:
     """List what kinds of journals there are. One query."""
     return list(Journal.objects.order_by("kind").values_list("kind", flat=True).distinct())

@@ -88,8 +88,13 @@ def positions(*, reader: User, now: datetime) -> list[Position]:
 
 def payments(tab: str, *, reader: User, before: str = "") -> Page:
     """Read payments with the LPs the reader serves. One query, two with `before`."""
+    return page_of(payments_in(tab, reader=reader), before)
+
+
+def payments_in(tab: str, *, reader: User) -> QuerySet[LpPayment]:
+    """The payments of a tab, with the LPs the reader serves."""
     rows = LpPayment.objects.filter(within(reader, "lp"), status__in=TABS[tab])
-    return page_of(rows.select_related("lp", "asset"), before)
+    return rows.select_related("lp", "asset")
 
 
 def payment(ref: str, *, reader: User) -> LpPayment:

@@ -47,14 +47,24 @@ class Page:
 
 def deposits(tab: str, *, reader: User, before: str = "") -> Page:
     """Read deposits of the clients the reader serves, and those of nobody. One query, two with `before`."""
+    return page_of(deposits_in(tab, reader=reader), before)
+
+
+def deposits_in(tab: str, *, reader: User) -> QuerySet[Deposit]:
+    """The deposits of a tab, of the clients the reader serves and of nobody."""
     rows = Deposit.objects.filter(within_or_nobodys(reader, "client"), status__in=DEPOSIT_TABS[tab])
-    return page_of(rows.select_related("client", "asset"), before)
+    return rows.select_related("client", "asset")
 
 
 def withdrawals(tab: str, *, reader: User, before: str = "") -> Page:
     """Read withdrawals of the clients the reader serves. One query, two with `before`."""
+    return page_of(withdrawals_in(tab, reader=reader), before)
+
+
+def withdrawals_in(tab: str, *, reader: User) -> QuerySet[Withdrawal]:
+    """The withdrawals of a tab, of the clients the reader serves."""
     rows = Withdrawal.objects.filter(within(reader, "client"), status__in=WITHDRAWAL_TABS[tab])
-    return page_of(rows.select_related("client", "asset", "account", "address"), before)
+    return rows.select_related("client", "asset", "account", "address")
 
 
 def open_deposits(reader: User) -> int:
@@ -67,14 +77,16 @@ def open_withdrawals(reader: User) -> int:
     return Withdrawal.objects.filter(within(reader, "client"), status__in=WITHDRAWAL_TABS[""]).count()
 
 
-def destinations(tab: str, *, reader: User) -> tuple[list[BankAccount], list[PayoutAddress]]:
-    """Bank accounts and addresses that wait, are approved or ended, the latest of each. Two queries."""
-    accounts = BankAccount.objects.filter(within_or_nobodys(reader, "counterparty"), OF_ACCOUNTS[tab])
+def accounts_of_banks(tab: str, *, reader: User, before: str = "") -> Page:
+    """Read bank accounts that wait, are approved or ended, the latest first. One query, two with `before`."""
+    rows = BankAccount.objects.filter(within_or_nobodys(reader, "counterparty"), OF_ACCOUNTS[tab])
+    return page_of(rows.select_related("counterparty"), before)
+
+
+def addresses_of(tab: str, *, reader: User, before: str = "") -> Page:
+    """Read addresses that wait, are approved or ended, the latest first. One query, two with `before`."""
     rows = PayoutAddress.objects.filter(within(reader, "counterparty"), OF_ADDRESSES[tab])
-    return (
-        list(accounts.select_related("counterparty").order_by("-pk")[:PAGE_SIZE]),
-        list(rows.select_related("counterparty").order_by("-pk")[:PAGE_SIZE]),
-    )
+    return page_of(rows.select_related("counterparty"), before)
 
 
 def deposit(ref: str, *, reader: User) -> Deposit:

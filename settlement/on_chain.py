@@ -118,12 +118,18 @@ def last_of_books() -> Reconciliation | None:
 
 def transfers(criteria: Criteria, *, reader: User) -> Page:
     """Read payments for counterparties the reader serves, newest first. Two queries, three with `before`."""
+    rows = matching(criteria, reader=reader)
+    return page_of(rows.prefetch_related(_attempts()), criteria.before)
+
+
+def matching(criteria: Criteria, *, reader: User) -> QuerySet[Transfer]:
+    """The payments that the list's filters let through, for counterparties the reader serves."""
     rows = _seen_by(reader).filter(status__in=TABS[criteria.tab])
     if criteria.wallet:
         rows = rows.filter(wallet__name=criteria.wallet)
     if text := criteria.text.strip():
         rows = rows.filter(_matching(text))
-    return page_of(rows.prefetch_related(_attempts()), criteria.before)
+    return rows
 
 
 def _matching(text: str) -> Q:

@@ -160,9 +160,7 @@ def open_count(*, reader: User) -> int:
 
 def page(criteria: Criteria, *, reader: User, now: datetime) -> Page:
     """Read one page of settlements of the clients the reader serves. Two queries, whatever the number of rows."""
-    found = _found(criteria).filter(within(reader, "client")).order_by("-pk")
-    if criteria.state == LATE:
-        found = found.filter(due_at__lt=now)
+    found = matching(criteria, reader=reader, now=now).order_by("-pk")
     if criteria.before:
         found = found.filter(pk__lt=Settlement.objects.filter(ref=criteria.before).values("pk"))
     settlements = list(found[: PAGE_SIZE + 1])
@@ -208,12 +206,6 @@ def flag() -> Flag:
     return Flag(autosettle.FLAG, is_on, settings.AUTO_SETTLEMENT_ALLOWED)
 
 
-def find(text: str, *, reader: User) -> str:
-    """Find the settlement that a ref, a payment's ref or a transaction hash belongs to; "" when none. One query."""
-    wanted = Q(ref=text) | Q(transfers__ref=text) | Q(transfers__attempts__tx_hash=text)
-    return Settlement.objects.filter(wanted, within(reader, "client")).values_list("ref", flat=True).first() or ""
-
-
 def of_client(client: Counterparty) -> QuerySet[Settlement]:
     """The client's settlements with what was paid for them on chain. Three queries."""
     found = Settlement.objects.filter(client=client).select_related("quote_asset", "destination", "reversal")
@@ -231,6 +223,12 @@ def paid_on_chain() -> "Prefetch[Any]":
 def of_lp(lp: Counterparty) -> QuerySet[Settlement]:
     """The LP's settlements. One query."""
     return Settlement.objects.filter(lp=lp).select_related("quote_asset", "reversal")
+
+
+def matching(criteria: Criteria, *, reader: User, now: datetime) -> QuerySet[Settlement]:
+    """The settlements that the list's filters let through, of the clients the reader serves."""
+    found = _found(criteria).filter(within(reader, "client"))
+    return found.filter(due_at__lt=now) if criteria.state == LATE else found
 
 
 def _found(criteria: Criteria) -> QuerySet[Settlement]:

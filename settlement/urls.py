@@ -2,13 +2,24 @@
 
 from django.urls import path
 
-from settlement.views import flags, ledger, ledger_exports, lp_payments, money_lists, money_pages, settlements, wallets
+from settlement.views import (
+    flags,
+    ledger,
+    ledger_exports,
+    lp_payments,
+    money_lists,
+    money_pages,
+    parties,
+    settlements,
+    wallets,
+)
 
 app_name = "settlement"
 
 urlpatterns = [
     path("settlements/", settlements.settlements, name="list"),
     path("settlements/<str:ref>/", settlements.settlement, name="detail"),
+    path("counterparties/new/", parties.new, name="party-new"),
     path("deposits/", money_lists.deposits, name="deposits"),
     path("deposits/new/", money_lists.new_deposit, name="deposit-new"),
     path("withdrawals/", money_lists.withdrawals, name="withdrawals"),

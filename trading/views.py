@@ -1,4 +1,4 @@
-"""The console's frame: dashboard, search across rooms, language, and pages for what went wrong."""
+"""The console's frame: dashboard, language, and pages for what went wrong."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -8,19 +8,18 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
-from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 import rfq.queries
-import rfq.queries.disputes
 import settlement.queries
 import users.queries.log
-import users.queries.people
 from alerting import alert_queries, alert_words
 from rfq.queries import Day, LiveCounts
 from settlement.queries import Counts
+from trading import first_steps
 from trading.lib import clock, http
 from users import access, operations
 from users.access import console, is_verified
@@ -76,26 +75,10 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "verification": verification,
         "poll_url": http.poll_url(request, version),
     }
+    if not http.is_poll(request):
+        steps = first_steps.steps(reader=reader)
+        context |= {"steps": steps, "steps_done": sum(step.is_done for step in steps)}
     return render(request, template, context)
-
-
-@require_safe
-@console("console.view")
-def search(request: HttpRequest) -> HttpResponse:
-    """Go to what a ref names; anything else filters the blotter."""
-    text = request.GET.get("q", "").strip()[:100]
-    if not text:
-        return redirect("rfq:list")
-    reader = access.actor(request)
-    if ref := settlement.queries.find(text.upper(), reader=reader) or settlement.queries.find(text, reader=reader):
-        return redirect("settlement:detail", ref)
-    if ref := rfq.queries.find(text.upper(), reader=reader):
-        return redirect("rfq:detail", ref)
-    if ref := rfq.queries.disputes.find(text.upper(), reader=reader):
-        return redirect("rfq:dispute", ref)
-    if found := users.queries.people.room_of(text.upper(), reader=reader):
-        return redirect(*found)
-    return redirect(f"{reverse('rfq:list')}?{urlencode({'q': text})}")
 
 
 @require_safe

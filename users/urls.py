@@ -5,6 +5,7 @@ from django.urls import path
 from users.views import (
     approvals,
     counterparties,
+    filters,
     keys,
     log,
     newcomers,
@@ -72,6 +73,9 @@ urlpatterns = [
     path("policies/second-factors/<str:role>/proposals/", second_factors.proposal, name="second-factor-proposal"),
     path("policies/<str:act>/", policies.policy, name="policy"),
     path("policies/<str:act>/proposals/", policies.proposal, name="policy-proposal"),
+    path("filters/<str:page>/new/", filters.saving, name="filter-new"),
+    path("lists/<str:page>/export/", filters.export, name="list-export"),
+    path("filters/<int:pk>/removal/", filters.removal, name="filter-removal"),
     path("audit/", log.events, name="audit"),
     path("audit/export/", log.export, name="audit-export"),
     path("audit/<int:pk>/", log.event, name="audit-event"),

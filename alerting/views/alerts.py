@@ -1,9 +1,11 @@
 """What fires, one alert with what can be done about it, and the silences."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from alerting import alert_queries as queries
@@ -14,6 +16,8 @@ from trading.lib import clock, http
 from trading.lib.errors import Conflict
 from users import access, capabilities
 from users.access import console
+from users.listing import Table, listing
+from users.models import User
 from users.queries import events_about
 from users.views.attempting import attempt
 
@@ -21,13 +25,39 @@ CONFLICT = 409
 WRITER = alert_words.Writer(number=lambda value: f"{value:f}", time=lambda at: at, code=lambda code: code)
 
 
+def _state(data: QueryDict) -> str:
+    """Read the tab; one nobody knows is as good as the first."""
+    state = data.get("state", "")
+    return state if state in queries.STATES else ""
+
+
+def _rows(data: QueryDict, reader: User) -> QuerySet[Alert]:
+    return queries.matching(_state(data), reader=reader)
+
+
+def _line(row: Alert) -> tuple[object, ...]:
+    party, by = row.counterparty, row.acknowledged_by
+    what = (row.ref, row.type, row.severity, row.subject, party.name if party else None, row.status, row.level)
+    return (*what, row.opened_at, row.fired_at, row.acknowledged_at, by.username if by else None, row.resolved_at)
+
+
+ALERTS = Table(
+    (
+        *("ref", "type", "severity", "subject", "counterparty", "status", "level", "opened_at", "fired_at"),
+        *("acknowledged_at", "acknowledged_by", "resolved_at"),
+    ),
+    _rows,
+    _line,
+)
+
+
+@listing("alerting:alerts", lazy("Alerts"), "state", table=ALERTS)
 @require_safe
 @console("alert.view")
 def alerts(request: HttpRequest) -> HttpResponse:
     """List what fires, what may fire soon, or what is over."""
-    state = request.GET.get("state", "")
-    state = state if state in queries.STATES else ""
-    page = queries.page(state, before=request.GET.get("before", ""), reader=access.actor(request))
+    state = _state(request.GET)
+    page = queries.page(state, before=request.GET.get("before", "")[:16], reader=access.actor(request))
     shown = [(row.ref, row.status, row.level, row.seen_at) for row in page.rows]
     version = http.fingerprint(shown, page.older, now=clock.now())
     if http.is_unchanged(request, version):
@@ -114,11 +144,14 @@ def silence_ending(request: HttpRequest, ref: str) -> HttpResponse:
 
 
 def _silences(request: HttpRequest, *, status: int = 200) -> HttpResponse:
-    now = clock.now()
+    now, before = clock.now(), request.GET.get("before", "")[:16]
+    past, older = queries.past(before=before, now=now)
     context = {
         "room": "alerts",
+        "older_url": http.url_with(request, before=older) if older else "",
+        "newest_url": http.url_with(request, before=None) if before else "",
         "running": [(one, alert_words.title(one.type)) for one in queries.running(now=now)],
-        "past": [(one, alert_words.title(one.type)) for one in queries.past(now=now)],
+        "past": [(one, alert_words.title(one.type)) for one in past],
         "may_handle": capabilities.holds(access.actor(request), handling.HANDLE),
     }
     return render(request, "alerting/silences.html", context, status=status)

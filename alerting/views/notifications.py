@@ -16,6 +16,7 @@ from trading.lib import clock, http
 from trading.lib.errors import Conflict
 from users import access, capabilities
 from users.access import console
+from users.listing import listing
 from users.queries import events_about
 
 DEAD = "dead"
@@ -28,6 +29,7 @@ TABS: dict[str, str | Promise] = {
 }
 
 
+@listing("alerting:notifications", lazy("Notifications"), "state", "channel", "q")
 @require_safe
 @console("notification.view")
 def notifications(request: HttpRequest) -> HttpResponse:

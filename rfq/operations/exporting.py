@@ -3,22 +3,11 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.utils.translation import gettext_lazy as _
-
 from rfq.queries.history import Choice, Extent, extent
-from trading.lib.errors import Conflict
 from trading.lib.operations import operation
 from users import audit, capabilities
 from users.models import User
-
-MOST_ROWS = 50_000
-
-
-class TooMuchHistory(Conflict):
-    """More rows than one copy holds."""
-
-    code = "too_much_history"
-    text = _("That is {rows} rows; one copy holds {most}. Choose fewer days, or filter the list first.")
+from users.operations.lists import MOST_ROWS, TooMuchHistory
 
 
 @dataclass(frozen=True, slots=True)

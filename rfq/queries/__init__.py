@@ -186,12 +186,6 @@ def today(*, reader: User, now: datetime) -> Day:
     return Day(buckets, whole["volume"] or Decimal(0), whole["number"], whole["median"])
 
 
-def find(text: str, *, reader: User) -> str:
-    """Find the RFQ that a ref of its own, of a quote or of its fill belongs to; "" when none. One query."""
-    wanted = Q(ref=text) | Q(quotes__ref=text) | Q(fill__ref=text)
-    return Rfq.objects.filter(wanted, within(reader, "counterparty")).values_list("ref", flat=True).first() or ""
-
-
 def matching(criteria: Criteria) -> QuerySet[Rfq]:
     """The RFQs that the blotter's filters let through, whoever reads."""
     found = Rfq.objects.all()

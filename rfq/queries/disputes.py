@@ -59,7 +59,7 @@ class Detail:
 
 def page(criteria: Criteria, *, size: int = PAGE_SIZE) -> Page:
     """Read one page of the disputes about trades of the clients the reader serves. One query."""
-    found = _found(criteria).order_by("-pk")
+    found = matching(criteria).order_by("-pk")
     if criteria.before:
         found = found.filter(pk__lt=Dispute.objects.filter(ref=criteria.before).values("pk"))
     rows = list(found[: size + 1])
@@ -184,17 +184,12 @@ def whole() -> QuerySet[Dispute]:
     return Dispute.objects.select_related("party", "opened_by", "assigned_to", *trade)
 
 
-def find(text: str, *, reader: User) -> str:
-    """Find the dispute of this ref; "" when none. One query."""
-    found = Dispute.objects.filter(within(reader, SCOPE), ref=text)
-    return found.values_list("ref", flat=True).first() or ""
-
-
 def _notes(dispute: Dispute) -> QuerySet[DisputeNote]:
     return DisputeNote.objects.filter(dispute=dispute).select_related("author").order_by("pk")
 
 
-def _found(criteria: Criteria) -> QuerySet[Dispute]:
+def matching(criteria: Criteria) -> QuerySet[Dispute]:
+    """The disputes that the list's filters let through, of the clients the reader serves."""
     found = Dispute.objects.filter(within(criteria.reader, SCOPE))
     found = found.select_related("party", "assigned_to", "fill__rfq__pair")
     if criteria.tab in {"open", "mine"}:

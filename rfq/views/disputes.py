@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from rfq import operations
@@ -16,10 +17,12 @@ from rfq.forms import AssignForm, NoteForm, OpenForm, ResolveForm
 from rfq.models import Dispute
 from rfq.queries import disputes as queries
 from rfq.queries.disputes import Counts, Criteria, Detail
+from rfq.views.dispute_tables import DISPUTES, criteria_of
 from trading.lib import clock, http
 from trading.lib.errors import Conflict
 from users import access, capabilities
 from users.access import console
+from users.listing import listing
 from users.models import User
 from users.queries import events_about
 from users.views.attempting import attempt
@@ -38,12 +41,13 @@ class Desk:
     took_part: bool = False
 
 
+@listing("rfq:disputes", lazy("Disputes"), "tab", "kind", "q", table=DISPUTES)
 @require_safe
 @console("dispute.view")
 def disputes(request: HttpRequest) -> HttpResponse:
     """List the disputes that are not over, the reader's own, the resolved ones, or all."""
     actor = access.actor(request)
-    criteria = _criteria(request, actor)
+    criteria = criteria_of(request.GET, actor)
     page, counts = queries.page(criteria), queries.counts(actor)
     version = http.fingerprint([(row.ref, row.updated_at) for row in page.rows], counts, page.older, now=clock.now())
     if http.is_unchanged(request, version):
@@ -223,18 +227,6 @@ def _desk(found: Detail, actor: User, sent: Desk) -> Desk:
     if queries.took_part(actor, dispute.fill):
         return replace(desk, took_part=True)
     return replace(desk, resolve=sent.resolve or ResolveForm())
-
-
-def _criteria(request: HttpRequest, actor: User) -> Criteria:
-    """Read the address; a tab or kind nobody knows is as good as none."""
-    tab, kind = request.GET.get("tab", ""), request.GET.get("kind", "")
-    return Criteria(
-        reader=actor,
-        tab=tab if tab in queries.TABS else queries.TABS[0],
-        kind=kind if kind in Dispute.Kind.values else "",
-        text=request.GET.get("q", "")[:100],
-        before=request.GET.get("before", "")[:16],
-    )
 
 
 def _tabs(request: HttpRequest, criteria: Criteria, counts: Counts) -> list[dict[str, object]]:

@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_safe
 
 from rfq import queries
@@ -14,9 +15,11 @@ from rfq.queries.disputes import HANDLE, of_fill
 from trading.lib import clock, http
 from users import access, capabilities
 from users.access import console
+from users.listing import listing
 from users.queries import events_about
 
 
+@listing("rfq:list", lazy("RFQ blotter"), "state", "side", "q")
 @require_safe
 @console("rfq.view")
 def blotter(request: HttpRequest) -> HttpResponse:

@@ -3,16 +3,19 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_safe
 
 from rfq.queries import scorecards as queries
 from trading.lib import clock, http
 from users import access
 from users.access import console
+from users.listing import listing
 
 USUAL = "7d"
 
 
+@listing("rfq:lps", lazy("Liquidity providers"), "window")
 @require_safe
 @console("scorecard.view")
 def lps(request: HttpRequest) -> HttpResponse:

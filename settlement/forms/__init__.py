@@ -2,5 +2,6 @@
 
 from settlement.forms.flag import FlagOnForm
 from settlement.forms.money import AccountForm, ActForm, AddressForm, DepositForm, NettingForm, SentForm
+from settlement.forms.parties import PartyForm
 
-__all__ = ["AccountForm", "ActForm", "AddressForm", "DepositForm", "FlagOnForm", "NettingForm", "SentForm"]
+__all__ = ["AccountForm", "ActForm", "AddressForm", "DepositForm", "FlagOnForm", "NettingForm", "PartyForm", "SentForm"]

@@ -39,6 +39,7 @@ from settlement.operations.lp_payments import (
     request_lp_payment,
 )
 from settlement.operations.opening import Terms, TooMuchWaits, open_settlement
+from settlement.operations.parties import admit_counterparty
 from settlement.operations.pausing import WalletPaused, pause_wallet, pause_wallet_by_hand
 from settlement.operations.paying import pay, promised, resume_blocked
 from settlement.operations.paying_out import pay_out, pay_out_waiting
@@ -102,6 +103,7 @@ __all__ = [
     "Wish",
     "add_address",
     "add_currency",
+    "admit_counterparty",
     "announce_deposit",
     "ask_address",
     "ask_bank_account",

@@ -7,6 +7,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_safe
 
 from settlement import books, trial_balance
@@ -16,6 +17,7 @@ from trading.lib import clock, http
 from trading.lib.errors import NotFound
 from users import access, capabilities
 from users.access import console
+from users.listing import listing
 from users.models import User
 from users.queries import approvals, events_about
 
@@ -23,6 +25,7 @@ HIGHEST = 2**62
 LATEST_REQUESTS = 20
 
 
+@listing("settlement:ledger", lazy("Ledger"), "kind", "asset", "q")
 @require_safe
 @console("ledger.view")
 def accounts(request: HttpRequest) -> HttpResponse:
@@ -76,6 +79,7 @@ def account(request: HttpRequest, code: str) -> HttpResponse:
     return render(request, "settlement/ledger/account.html", context)
 
 
+@listing("settlement:journals", lazy("Journals"), "kind", "q", "since", "until")
 @require_safe
 @console("ledger.view")
 def journals(request: HttpRequest) -> HttpResponse:

@@ -33,10 +33,12 @@ from settlement.views.subjects import (
     return_reference,
     sent_form,
 )
+from settlement.views.tables import LP_PAYMENTS
 from trading.lib import clock
 from trading.lib.money import Money
 from users import access
 from users.access import console
+from users.listing import listing
 from users.models import User
 from users.views.attempting import attempt
 
@@ -47,6 +49,7 @@ TABS: Mapping[str, str | Promise] = {
 }
 
 
+@listing("settlement:lp_positions", lazy("LP positions"), "state", table=LP_PAYMENTS)
 @require_safe
 @console("money.view")
 def positions(request: HttpRequest) -> HttpResponse:

@@ -1,6 +1,6 @@
 """Lists of deposits, withdrawals and destinations, and the forms that make a new one."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -14,19 +14,21 @@ from django.views.decorators.http import require_safe
 from settlement import money, operations
 from settlement.forms import AccountForm, AddressForm, DepositForm
 from settlement.money import Page
+from settlement.views.tables import DEPOSITS, WITHDRAWALS
 from trading.lib import clock, http
 from users import access
 from users.access import console
 from users.forms import ConsoleForm
+from users.listing import listing
 from users.models import Counterparty, User
 from users.views.attempting import attempt
 
-DEPOSITS: Mapping[str, str | Promise] = {
+DEPOSIT_LABELS: Mapping[str, str | Promise] = {
     "": lazy("Under way"),
     "credited": lazy("Credited"),
     "over": lazy("Returned, cancelled or no deposit"),
 }
-WITHDRAWALS: Mapping[str, str | Promise] = {
+WITHDRAWAL_LABELS: Mapping[str, str | Promise] = {
     "": lazy("Under way"),
     "confirmed": lazy("Confirmed"),
     "over": lazy("Returned, declined or cancelled"),
@@ -38,34 +40,46 @@ DESTINATIONS: Mapping[str, str | Promise] = {
 }
 
 
+@listing("settlement:deposits", lazy("Deposits"), "state", table=DEPOSITS)
 @require_safe
 @console("money.view")
 def deposits(request: HttpRequest) -> HttpResponse:
     """List deposits: under way, credited, or over."""
-    return _list(request, "deposits", DEPOSITS, money.deposits, money.open_deposits)
+    return _list(request, "deposits", DEPOSIT_LABELS, money.deposits, money.open_deposits)
 
 
+@listing("settlement:withdrawals", lazy("Withdrawals"), "state", table=WITHDRAWALS)
 @require_safe
 @console("money.view")
 def withdrawals(request: HttpRequest) -> HttpResponse:
     """List withdrawals: under way, confirmed, or over."""
-    return _list(request, "withdrawals", WITHDRAWALS, money.withdrawals, money.open_withdrawals)
+    return _list(request, "withdrawals", WITHDRAWAL_LABELS, money.withdrawals, money.open_withdrawals)
 
 
+@listing("settlement:destinations", lazy("Destinations"), "state")
 @require_safe
 @console("money.view")
 def destinations(request: HttpRequest) -> HttpResponse:
     """List bank accounts and addresses: waiting, approved, or ended."""
-    tab = chosen_tab(request, DESTINATIONS, money.ASKED)
-    accounts, addresses = money.destinations(tab, reader=access.actor(request))
-    context = {
-        "room": "destinations",
-        "accounts": accounts,
-        "addresses": addresses,
-        "state": tab,
-        "tabs": tabs_of(request, DESTINATIONS, tab),
+    tab, reader = chosen_tab(request, DESTINATIONS, money.ASKED), access.actor(request)
+    tables = {
+        name: _table(request, read, name, tab, reader)
+        for name, read in (("accounts", money.accounts_of_banks), ("addresses", money.addresses_of))
     }
+    tabs = tabs_of(request, DESTINATIONS, tab, begins=tables)
+    context = {"room": "destinations", "state": tab, "tabs": tabs, **tables}
     return render(request, "settlement/destinations.html", context)
+
+
+def _table(request: HttpRequest, read: Callable[..., Page], name: str, tab: str, reader: User) -> dict[str, object]:
+    """One of two tables on a page: its rows, and the ways to older and to the newest ones, the other left alone."""
+    before = request.GET.get(name, "")[:16]
+    page = read(tab, reader=reader, before=before)
+    return {
+        "rows": page.rows,
+        "older_url": http.url_with(request, **{name: page.older}) if page.older else "",
+        "newest_url": http.url_with(request, **{name: None}) if before else "",
+    }
 
 
 @console("deposit.record")
@@ -158,17 +172,19 @@ def tabs_of(
     current: str,
     *,
     counts: Mapping[str, int] | None = None,
+    begins: Iterable[str] = ("before",),
 ) -> Sequence[dict[str, object]]:
     """
     List the tabs with their addresses, as the component takes them.
 
     :param counts: how many are in a tab; what is over is only ever more, and counting it would cost more each day.
+    :param begins: the parameters that say where one begins to read; another tab is read from its beginning.
     """
     return [
         {
             "key": state,
             "label": label,
-            "url": http.url_with(request, state=state, before=None),
+            "url": http.url_with(request, state=state, **dict.fromkeys(begins)),
             "current": state == current,
             "count": (counts or {}).get(state),
         }

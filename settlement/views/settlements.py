@@ -3,22 +3,26 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_safe
 
 from settlement import queries
 from settlement.queries import Counts, Criteria
+from settlement.views.tables import SETTLEMENTS, criteria_of
 from trading.lib import clock, http
 from users import access
 from users.access import console
+from users.listing import listing
 from users.queries import events_about
 
 
+@listing("settlement:list", lazy("Settlements"), "state", "q", table=SETTLEMENTS)
 @require_safe
 @console("settlement.view")
 def settlements(request: HttpRequest) -> HttpResponse:
     """List the settlements of a state, or those a search finds."""
     now = clock.now()
-    criteria = _criteria(request)
+    criteria = criteria_of(request.GET)
     actor = access.actor(request)
     page = queries.page(criteria, reader=actor, now=now)
     counts = queries.counts(reader=actor)
@@ -60,16 +64,6 @@ def settlement(request: HttpRequest, ref: str) -> HttpResponse:
         "poll_url": http.poll_url(request, version),
     }
     return render(request, template, context)
-
-
-def _criteria(request: HttpRequest) -> Criteria:
-    """Read the address; a state nobody knows is as good as none."""
-    state = request.GET.get("state", "")
-    return Criteria(
-        state=state if state in queries.STATE_FILTERS else "",
-        text=request.GET.get("q", "")[:100],
-        before=request.GET.get("before", "")[:16],
-    )
 
 
 def _tabs(request: HttpRequest, criteria: Criteria, counts: Counts) -> list[dict[str, object]]:

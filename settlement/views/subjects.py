@@ -6,7 +6,9 @@ from typing import Any
 
 from django import forms
 from django.http import QueryDict
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 
 from settlement.forms import SentForm
 from settlement.forms.money import ReferenceField
@@ -14,6 +16,14 @@ from users.forms import ConsoleForm, ReasonForm
 from users.models import User
 
 type Facts = list[tuple[str, object]]
+TITLES: dict[str, str | Promise] = {
+    "AUTO_SETTLEMENT_ENABLED": lazy("Automatic settlement"),
+    "LEDGER": lazy("Adjust the ledger"),
+    "SETTLEMENT": lazy("Limits of settlement"),
+    "TRANSFERS_HALTED": lazy("Payments on chain"),
+    "WALLETS": lazy("Limits of wallets"),
+    "WITHDRAWALS": lazy("Limits and fees of withdrawals"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +49,11 @@ class Subject:
     facts: Facts
     acts: dict[str, tuple[dict[str, Any], Callable[[User], dict[str, forms.Field]]]] = field(default_factory=dict)
     steps: tuple[Step, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What it is called, where its ref says nothing to people: there is one of it at the desk."""
+        return str(TITLES.get(self.ref, ""))
 
 
 def nothing(_actor: User) -> dict[str, forms.Field]:

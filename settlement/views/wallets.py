@@ -15,13 +15,15 @@ from django.views.decorators.http import require_safe
 from settlement import on_chain, operations
 from settlement.models import NonceFill, Transfer, TransferAttempt, Withdrawal
 from settlement.models.lp_payments import LpPayment
-from settlement.on_chain import Criteria, Row
-from settlement.views.money_lists import chosen_tab, listed, tabs_of
+from settlement.on_chain import Row
+from settlement.views.money_lists import listed, tabs_of
 from settlement.views.subjects import Facts, Step, Subject, nothing, reason_form
+from settlement.views.tables import TRANSFERS, payments_of
 from trading.lib import clock
 from trading.lib.numbers import format_decimal
 from users import access
 from users.access import console
+from users.listing import listing
 from users.models import User
 from users.queries import events_about
 
@@ -43,26 +45,20 @@ def wallets(request: HttpRequest) -> HttpResponse:
     return render(request, "settlement/wallets.html", context)
 
 
+@listing("settlement:transfers", lazy("Payments on chain"), "state", "wallet", "q", table=TRANSFERS)
 @require_safe
 @console("money.view")
 def transfers(request: HttpRequest) -> HttpResponse:
     """List the payments on chain of a state, out of a wallet, or those a search finds."""
-    tab = chosen_tab(request, TABS, "")
+    criteria = payments_of(request.GET)
     names = [row.wallet.name for row in on_chain.wallets()]
-    wanted = request.GET.get("wallet", "")
-    criteria = Criteria(
-        tab=tab,
-        wallet=wanted if wanted in names else "",
-        text=request.GET.get("q", "")[:100],
-        before=request.GET.get("before", "")[:16],
-    )
     page = on_chain.transfers(criteria, reader=access.actor(request))
     context = {
         "room": "transfers",
         "criteria": criteria,
         "names": names,
         "is_filtered": bool(criteria.text or criteria.wallet),
-        **listed(request, page, tabs_of(request, TABS, tab)),
+        **listed(request, page, tabs_of(request, TABS, criteria.tab)),
     }
     return render(request, "settlement/transfers.html", context)
 

@@ -187,7 +187,9 @@
     if (place) place.click();
     else if (event.key === "/" && find("#q")) {
       event.preventDefault();
-      find("#q").focus();
+      const box = find("#q");
+      if (box.checkVisibility()) box.focus();
+      else find(".top a.only-s").click(); // on a narrow screen search is a page of its own
     } else if (event.key === "?") find("#keys")?.showModal();
     else if (event.key === "j") moveRow(1);
     else if (event.key === "k") moveRow(-1);

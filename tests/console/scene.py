@@ -246,7 +246,7 @@ def _settlement(rfq: Rfq, quote: Quote, ending: str, at: datetime) -> Settlement
 
 
 def _transfer(settlement: Settlement, at: datetime) -> Transfer:
-    wallet = Wallet.objects.get()
+    wallet = Wallet.objects.get(name="Hot simulated")
     transfer = Transfer.objects.create(
         settlement=settlement,
         wallet=wallet,

@@ -152,8 +152,6 @@ def test_reads_show_what_is_served_and_the_desk_itself(cedar: Counterparty, pars
     ):
         with pytest.raises(NotFound):
             read()
-    assert people_queries.room_of(navid.ref, reader=olga) is None
-    assert people_queries.room_of(theirs.ref, reader=olga) is None
 
 
 def suspended(user: User) -> User:

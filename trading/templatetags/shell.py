@@ -1,6 +1,7 @@
 """What the frame of every signed-in page shows: which rooms there are for the reader, how much is open in each."""
 
 from django import template
+from django.http import HttpRequest
 
 import rfq.queries
 import rfq.queries.disputes
@@ -9,7 +10,9 @@ from settlement import balances
 from settlement.balances import Holding
 from trading.lib import clock
 from users import capabilities
+from users.listing import LISTS
 from users.models import Counterparty, User
+from users.queries import filters
 from users.queries.approvals import waiting_count
 
 register = template.Library()
@@ -50,3 +53,19 @@ def holdings(client: Counterparty) -> list[Holding]:
 def may(user: User, capability: str) -> bool:
     """Whether the reader's roles allow it: what they do not allow is not offered."""
     return capabilities.holds(user, capability)
+
+
+@register.simple_tag
+def list_tools(request: HttpRequest) -> dict[str, object]:
+    """
+    What a list page offers: the reader's saved filters, saving the present one, taking a copy away.
+
+    One query; nothing at all on a page that is no list.
+    """
+    page = request.resolver_match.view_name if request.resolver_match else ""
+    if page not in LISTS or not isinstance(request.user, User):
+        return {}
+    query = LISTS[page].filter_of(request.META.get("QUERY_STRING", ""))
+    rows = filters.of_user(request.user, page=page)
+    may_export = LISTS[page].table is not None and capabilities.holds(request.user, "history.export")
+    return {"page": page, "query": query, "rows": rows, "here": LISTS[page].url(query), "may_export": may_export}

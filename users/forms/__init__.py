@@ -2,6 +2,7 @@
 
 from users.forms.base import CodeForm, ConsoleForm, PasswordForm, ProofForm, RecoveryForm, SecondFactorForm, TokenForm
 from users.forms.deciding import DecisionForm, ReasonForm, RevocationForm
+from users.forms.filters import FilterForm
 from users.forms.keys import IssueKeyForm
 from users.forms.newcomer import NewcomerForm
 from users.forms.onboarding import CheckForm
@@ -26,6 +27,7 @@ __all__ = [
     "ConsoleForm",
     "DecisionForm",
     "FactorForm",
+    "FilterForm",
     "GrantRoleForm",
     "IssueKeyForm",
     "NarrowScopeForm",

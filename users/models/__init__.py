@@ -4,6 +4,7 @@ from users.models.approvals import ApprovalDecision, ApprovalPolicy, ApprovalReq
 from users.models.audit import AuditEvent, AuditSeal
 from users.models.devices import RecoveryCode, RecoveryDevice, TotpDevice
 from users.models.dialogues import Dialogue
+from users.models.filters import SavedFilter
 from users.models.keys import ApiKey
 from users.models.onboarding import OnboardingCheck
 from users.models.passkeys import Passkey, PasskeyAttestation, PasskeyChallenge
@@ -40,6 +41,7 @@ __all__ = [
     "RefreshToken",
     "Role",
     "RoleGrant",
+    "SavedFilter",
     "ScopeGrant",
     "SecondFactorPolicy",
     "Session",

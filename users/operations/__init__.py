@@ -20,7 +20,9 @@ from users.operations.devices import (
     verify_otp,
 )
 from users.operations.evidence import record_export, record_rotation, record_verification, seal_audit
+from users.operations.filters import remove_filter, save_filter
 from users.operations.keys import collect_key, note_use, revoke_key
+from users.operations.lists import record_list_export
 from users.operations.onboarding import Look, record_checks
 from users.operations.passkeys import (
     add_passkey,
@@ -34,6 +36,7 @@ from users.operations.passkeys import (
 from users.operations.passwords import collect_reset, set_new_password
 from users.operations.people import (
     NewUser,
+    add_counterparty,
     create_counterparty,
     create_user,
     revoke_role,
@@ -78,6 +81,7 @@ __all__ = [
     "Preferences",
     "Proposal",
     "Tokens",
+    "add_counterparty",
     "add_passkey",
     "begin_passkey",
     "begin_proof",
@@ -112,10 +116,12 @@ __all__ = [
     "record_checks",
     "record_drill",
     "record_export",
+    "record_list_export",
     "record_rotation",
     "record_sign_in",
     "record_verification",
     "refresh_tokens",
+    "remove_filter",
     "remove_passkey",
     "rename_passkey",
     "renew_recovery_codes",
@@ -127,6 +133,7 @@ __all__ = [
     "revoke_key",
     "revoke_role",
     "revoke_tokens",
+    "save_filter",
     "seal_audit",
     "set_language",
     "set_new_password",

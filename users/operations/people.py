@@ -43,6 +43,11 @@ class NewUser:
 @operation
 def create_counterparty(*, name: str, kind: str, actor: User | None, now: datetime) -> Counterparty:
     """A legal entity that will trade with the desk. Its ledger accounts are opened by `settlement`."""
+    return add_counterparty(name=name, kind=kind, actor=actor, now=now)
+
+
+def add_counterparty(*, name: str, kind: str, actor: User | None, now: datetime) -> Counterparty:
+    """Likewise, within the transaction of whoever opens its accounts."""
     counterparty = Counterparty.objects.create(name=name, kind=kind)
     change = audit.Change(after={"name": name, "kind": kind})
     audit.record("counterparty.created", actor=actor, subject=counterparty, at=now, change=change)

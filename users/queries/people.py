@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
 
@@ -10,7 +11,6 @@ from trading.lib import clock
 from trading.lib.errors import NotFound
 from users.errors import NotActive, NotLinked
 from users.models import (
-    ApprovalRequest,
     Counterparty,
     RecoveryCode,
     RoleGrant,
@@ -86,7 +86,16 @@ def counts(*, reader: User) -> Mapping[str, int]:
 
 def page(criteria: Criteria, *, reader: User, size: int = PAGE_SIZE) -> Page:
     """Read one page of logins that the reader may see. Three queries, whatever the number of rows."""
-    found = _with_all(User.objects.filter(within_or_nobodys(reader, "counterparty")).order_by("-pk"))
+    found = matching(criteria, reader=reader).order_by("-pk")
+    if criteria.before:
+        found = found.filter(pk__lt=User.objects.filter(ref=criteria.before).values("pk"))
+    users = list(found[: size + 1])
+    return Page(users[:size], users[size - 1].ref if len(users) > size else "")
+
+
+def matching(criteria: Criteria, *, reader: User) -> QuerySet[User]:
+    """The logins that the list's filters let through, and the reader may see."""
+    found = _with_all(User.objects.filter(within_or_nobodys(reader, "counterparty")))
     if criteria.status:
         found = found.filter(status=criteria.status)
     if text := criteria.text.strip():
@@ -96,10 +105,7 @@ def page(criteria: Criteria, *, reader: User, size: int = PAGE_SIZE) -> Page:
             | Q(counterparty__name__icontains=text)
             | Q(ref=text.upper())
         )
-    if criteria.before:
-        found = found.filter(pk__lt=User.objects.filter(ref=criteria.before).values("pk"))
-    users = list(found[: size + 1])
-    return Page(users[:size], users[size - 1].ref if len(users) > size else "")
+    return found
 
 
 def detail(ref: str, *, reader: User) -> Detail:
@@ -145,22 +151,22 @@ def counterparties(
     *, reader: User, text: str = "", kind: str = "", before: str = "", size: int = PAGE_SIZE
 ) -> tuple[list[Counterparty], str]:
     """Read one page of legal entities with the number of their logins, and where older ones begin. One query."""
-    found = (
-        Counterparty.objects.filter(within(reader, "pk"))
-        .annotate(
-            people=Count("users", distinct=True),
-            active_people=Count("users", filter=Q(users__status=User.Status.ACTIVE), distinct=True),
-        )
-        .order_by("-pk")
-    )
-    if kind:
-        found = found.filter(kind=kind)
-    if text:
-        found = found.filter(Q(name__icontains=text) | Q(ref=text.upper()))
+    found = counterparties_matching(reader=reader, text=text, kind=kind).order_by("-pk")
     if before:
         found = found.filter(pk__lt=Counterparty.objects.filter(ref=before).values("pk"))
     rows: list[Counterparty] = [*found[: size + 1]]
     return rows[:size], rows[size - 1].ref if len(rows) > size else ""
+
+
+def counterparties_matching(*, reader: User, text: str = "", kind: str = "") -> QuerySet[Any]:
+    """The legal entities that the list's filters let through, of those the reader serves, with how many logins."""
+    found = Counterparty.objects.filter(within(reader, "pk")).annotate(
+        people=Count("users", distinct=True),
+        active_people=Count("users", filter=Q(users__status=User.Status.ACTIVE), distinct=True),
+    )
+    if kind:
+        found = found.filter(kind=kind)
+    return found.filter(Q(name__icontains=text) | Q(ref=text.upper())) if text else found
 
 
 def counterparty(ref: str, *, reader: User) -> tuple[Counterparty, list[User]]:
@@ -173,18 +179,6 @@ def counterparty(ref: str, *, reader: User) -> tuple[Counterparty, list[User]]:
     if found is None:
         raise NotFound
     return found, list(_with_all(User.objects.filter(counterparty=found).order_by("username")))
-
-
-def room_of(ref: str, *, reader: User) -> tuple[str, str] | None:
-    """Find the room (by the name of its address) and the ref of the login, entity or request a ref names. One query."""
-    users = User.objects.filter(within_or_nobodys(reader, "counterparty"), ref=ref)
-    requests = ApprovalRequest.objects.filter(within_or_nobodys(reader, "subject_counterparty"), ref=ref)
-    found = {
-        "USR": ("users:user", users),
-        "CPY": ("users:counterparty", Counterparty.objects.filter(within(reader, "pk"), ref=ref)),
-        "APR": ("users:approval", requests),
-    }.get(ref.partition("-")[0])
-    return (found[0], ref) if found and found[1].exists() else None
 
 
 def _with_all(users: QuerySet[User]) -> QuerySet[User]:

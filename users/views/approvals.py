@@ -10,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.utils.translation import ngettext
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
@@ -21,6 +22,7 @@ from users.access import console
 from users.acts import Check, Line
 from users.errors import AlreadyDecided, StaleDigest
 from users.forms import DecisionForm
+from users.listing import listing
 from users.models import ApprovalDecision, ApprovalRequest, AuditEvent, StepUp, User
 from users.queries import approvals as queries
 from users.queries import events_about
@@ -61,6 +63,7 @@ class Panel:
         return self.conflict is not None and not isinstance(self.conflict, StaleDigest)
 
 
+@listing("users:approvals", lazy("Approvals"), "tab")
 @require_safe
 @console("approval.view")
 def approvals(request: HttpRequest) -> HttpResponse:

@@ -4,25 +4,27 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from trading.lib import http
 from users import access
 from users.access import console
 from users.forms import CheckForm
-from users.models import Counterparty
+from users.listing import listing
 from users.queries import events_about
 from users.queries import people as queries
 from users.views import onboarding
 from users.views.proposing import INVALID
+from users.views.tables import COUNTERPARTIES, kind_of
 
 
+@listing("users:counterparties", lazy("Counterparties"), "kind", "q", table=COUNTERPARTIES)
 @require_safe
 @console("user.view")
 def counterparties(request: HttpRequest) -> HttpResponse:
     """List clients and liquidity providers."""
-    kind = request.GET.get("kind", "")
-    kind = kind if kind in Counterparty.Kind.values else ""
+    kind = kind_of(request.GET)
     text, before = request.GET.get("q", "")[:100].strip(), request.GET.get("before", "")[:16]
     rows, older = queries.counterparties(reader=access.actor(request), text=text, kind=kind, before=before)
     labels = {"": _("All"), "client": _("Clients"), "lp": _("Liquidity providers")}

@@ -10,11 +10,13 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils.http import urlencode
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.http import require_POST, require_safe
 
 from trading.lib import clock, http, sheets
 from users import access, capabilities, operations
 from users.access import console
+from users.listing import listing
 from users.models import AuditEvent, User
 from users.queries import log as queries
 from users.queries.log import Criteria
@@ -39,6 +41,7 @@ FILTERS = ("q", "name", "actor", "since", "until")
 FORMS = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson"}
 
 
+@listing("users:audit", lazy("Audit"), *FILTERS)
 @require_safe
 @console("audit.own")
 def events(request: HttpRequest) -> HttpResponse:

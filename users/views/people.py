@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
@@ -26,6 +27,7 @@ from users.forms import (
     RevocationForm,
     WidenScopeForm,
 )
+from users.listing import listing
 from users.models import Role, User
 from users.own_acts.keys import scopes_for
 from users.queries import approvals, events_about, keys, passwords, scopes
@@ -34,6 +36,7 @@ from users.queries.people import Criteria, Detail
 from users.views import onboarding, proposing
 from users.views.attempting import attempt
 from users.views.proposing import INVALID
+from users.views.tables import USERS, criteria_of
 
 ACTS: dict[str, tuple[str, ...]] = {
     User.Status.PENDING: ("user.approve", "user.reject"),
@@ -45,16 +48,12 @@ ACTS: dict[str, tuple[str, ...]] = {
 type Roles = list[Role]
 
 
+@listing("users:users", lazy("Users"), "status", "q", table=USERS)
 @require_safe
 @console("user.view")
 def users(request: HttpRequest) -> HttpResponse:
     """List the logins of a status, or those a search finds."""
-    status = request.GET.get("status", "")
-    criteria = Criteria(
-        status=status if status in User.Status.values else "",
-        text=request.GET.get("q", "")[:100],
-        before=request.GET.get("before", "")[:16],
-    )
+    criteria = criteria_of(request.GET)
     page = queries.page(criteria, reader=access.actor(request))
     context = {
         "room": "users",

@@ -23,7 +23,7 @@ from users.forms import ChangePasswordForm, ConsoleForm, PreferencesForm, RenewC
 from users.operations import NewPassword
 from users.operations.sessions import NoSuchSession
 from users.operations.signing_in import LockedOut, WrongPassword
-from users.queries import passkeys, people, sessions
+from users.queries import filters, passkeys, people, sessions
 from users.views.proposing import CODE_REFUSALS, INVALID, THROTTLED, refuse_code
 
 PROFILE = "users/profile.html"
@@ -147,5 +147,6 @@ def _show(request: HttpRequest, *, status: int = 200, **bound: ConsoleForm) -> H
         "sessions": sessions.of_user(actor, at=now),
         "current": access.session_pk(request),
         "links": people.links(actor),
+        "filters": filters.of_user(actor),
     }
     return render(request, PROFILE, context, status=status)
