@@ -149,7 +149,7 @@ def steps(*, reader: User) -> list[Step]:
     if reader.is_scoped:
         return []
     facts = {f"step_{number}": Exists(kind.rows()) for number, kind in enumerate(KINDS)}
-    found = User.objects.filter(pk=reader.pk).values(**facts).get()
+    found: dict[str, bool] = {**User.objects.filter(pk=reader.pk).values(**facts).get()}
     if all(found.values()):
         return []
     return [_step(kind, reader, is_done=found[name]) for name, kind in zip(facts, KINDS, strict=True)]

@@ -30,7 +30,7 @@ def widened(text: str) -> str:
 
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have everything that asks the catalogue answered in wide letters, if Persian has an answer to it."""
-    known = DjangoTranslation("fa")._catalog
+    known = vars(DjangoTranslation("fa"))["_catalog"]
 
     def gettext(_self: object, message: str) -> str:
         return widened(message.rpartition("\x04")[2]) if known.get(message) else message
@@ -107,6 +107,6 @@ def untranslated(page: str, data: re.Pattern[str], words: Collection[str]) -> It
     for said in said_by(page):
         if said.text in words:
             continue
-        rest = [part.strip(" :,.") for part in data.sub("", said.text).split("·")]
+        rest = [part.strip(" :,./") for part in data.sub("", said.text).split("·")]
         if any(LETTER.search(part) and part not in words for part in rest):
             yield said

@@ -30,8 +30,9 @@ GROWN: dict[str, tuple[str, dict[str, str]]] = {
     "/lps/": ("users_counterparty", {"ref": "'CPY-' || n", "name": "'LP ' || n", "kind": "'lp'"}),
     "/deposits/?state=credited": (
         "settlement_deposit",
-        {"ref": "'DEP-' || n", "key": "'many-' || n", "bank_reference": "'BANK-' || n", "status": "'credited'",
-         "credited_at": "now()"},
+        {"ref": "'DEP-' || n", "key": "'many-' || n", "bank_reference": "'MANY-' || n", "status": "'credited'",
+         "credited_at": "now()",
+         "client_id": "(select min(id) from users_counterparty where kind = 'client')"},
     ),
     "/withdrawals/": ("settlement_withdrawal", {"ref": "'WDR-' || n", "key": "'many-' || n"}),
     "/destinations/#addresses": (
@@ -118,7 +119,7 @@ def test_lists_cost_the_same_for_few_and_many_rows_and_read_on_by_key(reader: Cl
             counts[path].append(number)
             if path not in WITHOUT_END:
                 assert len(rows(page)) <= 100, path
-                assert bool(older(page)) == (ends == MANY) or path == "/audit/", path
+                assert older(page) or ends == FEW, path
         begins = ends + 1
     assert {path: found for path, found in counts.items() if found[0] != found[1]} == {}
 
@@ -130,7 +131,8 @@ def test_lists_cost_the_same_for_few_and_many_rows_and_read_on_by_key(reader: Cl
             assert not set(rows(first)) & set(rows(second)), path
 
 
-def test_every_list_is_among_them(reader: Client) -> None:
+def test_every_list_is_among_them(console: Client) -> None:
+    console.get("/rfqs/")  # addresses are read, and with them the lists
     reached = {path.partition("?")[0].partition("#")[0] for path in GROWN}
     assert {one.url() for one in LISTS.values()} | {"/alerts/silences/"} == reached
 
@@ -169,7 +171,9 @@ def test_a_copy_has_what_the_list_has_and_is_noted(reader: Client) -> None:
         shown = text(reader.get(one.url()))
         copied = take(reader, page)
         assert f"/lists/{page}/export/" in shown, page
-        assert len(copied) == shown.count("<tr data-row") - shown.count('id="row-position'), page
+        assert all(row["ref"] in shown for row in copied), page
+        others = shown.count("<tr data-row") - len(copied)
+        assert others == 0 or page == "settlement:lp_positions", page  # positions stand above the payments
         assert all(list(row) == list(one.table.columns) and None not in row.values() for row in copied), page
         event = AuditEvent.objects.filter(name="history.exported").latest("pk")
         assert (event.after["list"], event.after["rows"], event.after["filters"]) == (page, len(copied), "")

@@ -21,12 +21,12 @@ from users.verification import Finding, Kind, Report
 
 POLL = {"HX-Request": "true"}
 BUDGET = {
-    "/": 15,
-    "/rfqs/": 10,
-    "/settlements/": 10,
+    "/": 16,
+    "/rfqs/": 11,
+    "/settlements/": 11,
     "/lps/": 13,
     "/exposure/": 13,
-}  # four say who it is, one what waits for them
+}  # four say who it is, one what waits for them, one which filters they keep or what the desk lacks
 
 
 def text(answer: Any) -> str:

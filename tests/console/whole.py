@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from alerting import handling
-from rfq.models import Fill
+from rfq.models import Fill, Rfq
 from settlement import operations, tasks
 from settlement.models import LpPayment
 from settlement.operations import Netting, Receipt, Wish
@@ -18,7 +18,7 @@ from tests.users.keys import issued
 from trading.lib import clock
 from trading.sandbox import alarms
 from users import operations as user_operations
-from users.models import Role, User
+from users.models import ApiKey, Role, TelegramLink, User
 
 STATES = ("waiting", "sending", "sent", "too_late", "unreachable", "failed")
 
@@ -43,6 +43,18 @@ def build() -> User:
     scene.build(8)
     scene.rates()
     return reader
+
+
+def rare() -> list[str]:
+    """Pages that few rows lead to, so that a walk that opens a few rows of each kind may miss them."""
+    waiting, key = Rfq.objects.filter(status="open").latest("pk"), ApiKey.objects.select_related("user").get()
+    linked = TelegramLink.objects.select_related("user").get()
+    return [
+        f"/rfqs/{waiting.ref}/quotes/new/",
+        f"/users/{key.user.ref}/keys/{key.ref}/revocation/",
+        f"/users/{linked.user.ref}/telegram/ending/",
+        f"/users/{User.objects.get(is_scoped=True).ref}/scope/",
+    ]
 
 
 def _people(market: Market) -> None:

@@ -189,5 +189,5 @@ def _figures(facts: Facts) -> Iterator[Sample]:
         yield facts.one("figure", tone or "usual", figure=figure)
     buckets = [Bucket(facts.ago(hours=2), usdt("1250.5"), Decimal("2.5")), Bucket(facts.ago(hours=1), usdt("0"), None)]
     yield facts.one("day_table", buckets=buckets)
-    lines = [like(name=state, state=state, value="7", at=facts.now) for state in ("ok", "warn", "bad", "")]
+    lines = [like(name=state or "neither", state=state, value="7", at=facts.now) for state in ("ok", "warn", "bad", "")]
     yield facts.one("health_table", lines=lines)

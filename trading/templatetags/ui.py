@@ -167,6 +167,12 @@ def act_title(name: str) -> str:
 
 
 @register.filter
+def language_label(code: str) -> str:
+    """Name a language as its speakers do; one that is not spoken here is shown by its code."""
+    return dict(settings.LANGUAGES).get(code, code)
+
+
+@register.filter
 def role_label(role: str) -> str:
     """Name a role in the reader's language."""
     return str(Role(role).label)
