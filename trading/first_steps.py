@@ -149,10 +149,10 @@ def steps(*, reader: User) -> list[Step]:
     if reader.is_scoped:
         return []
     facts = {f"step_{number}": Exists(kind.rows()) for number, kind in enumerate(KINDS)}
-    found: dict[str, bool] = {**User.objects.filter(pk=reader.pk).values(**facts).get()}
-    if all(found.values()):
+    found: tuple[bool, ...] = User.objects.filter(pk=reader.pk).annotate(**facts).values_list(*facts).get()
+    if all(found):
         return []
-    return [_step(kind, reader, is_done=found[name]) for name, kind in zip(facts, KINDS, strict=True)]
+    return [_step(kind, reader, is_done=is_done) for kind, is_done in zip(KINDS, found, strict=True)]
 
 
 def _step(kind: _Kind, reader: User, *, is_done: bool) -> Step:

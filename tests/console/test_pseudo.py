@@ -101,8 +101,8 @@ def words_of_programs() -> set[str]:
         (AuditEvent, "subject_type"),
     ):
         found |= set(model._default_manager.values_list(field, flat=True))
-    for model, field in RECORDED:
-        for value in model._default_manager.values_list(field, flat=True):
+    for table, field in RECORDED:
+        for value in table._default_manager.values_list(field, flat=True):
             found |= {said for said in texts_in(value) if " " not in said}
     return found
 

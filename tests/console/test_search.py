@@ -90,6 +90,7 @@ def test_hashes_references_and_addresses_lead_to_what_they_paid(everyone: Client
     received = Receipt("EUR", Decimal(1000), "BANK-2026-118", "Cedar", client=market.client.ref)
     operations.record_deposit(receipt=received, actor=factories.user("ops"), key="one", now=clock.now())
     deposit, wants = Deposit.objects.get(bank_reference="BANK-2026-118"), withdrawal(market)
+    assert wants.account is not None
     journal = Journal.objects.filter(subject=fill.settlement.ref).earliest("pk")
     digest = attempt.tx_hash.removeprefix("0x")
 

@@ -53,7 +53,7 @@ def drawn(sample: Sample, number: int) -> SafeString:
 
     Its region is also called by its caption, `sample-…` on the page.
     """
-    html = render_to_string(f"components/{sample.component}.html", dict(sample.given))
+    html: str = render_to_string(f"components/{sample.component}.html", dict(sample.given))
     caption = f"sample-{number}"
 
     def apart(found: re.Match[str]) -> str:
