@@ -18,7 +18,7 @@ from users.models import Role, User
 
 POLL = {"HX-Request": "true"}
 WORDS = "The confirmation says 0.9213 and the receipt says otherwise."
-BUDGET = {"list": 9, "detail": 15}
+BUDGET = {"list": 10, "detail": 15}
 
 
 def text(answer: Any) -> str:
