@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
+from django.db import connection
 
 from rfq.models import Fill, Quote, Rfq
 from settlement import reconciliation
-from settlement.models import Settlement, Transfer
+from settlement.models import Journal, Settlement, Transfer
 from tests import factories
 from tests.factories import Market
 from tests.settlement.conftest import run_money, time
@@ -57,6 +59,15 @@ def test_goes_on_where_it_stopped_and_trading_goes_on_after_it(traded: Market) -
 
     factories.settled(traded)
     assert [str(one) for one in reconciliation.reconcile().differences] == []
+
+
+def test_changes_nothing_while_somebody_else_is_in_the_database(traded: Market) -> None:
+    journals = Journal.objects.count()
+    somebody = psycopg.connect(**connection.get_connection_params())
+    with somebody, pytest.raises(NothingToCopy, match="stop the desk's programs"):
+        scale(20, silently)
+
+    assert (Rfq.objects.count(), Journal.objects.count()) == (3, journals)
 
 
 def test_refuses_where_there_is_nothing_to_copy_or_real_money(db: None, settings: Any) -> None:

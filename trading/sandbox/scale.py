@@ -19,7 +19,7 @@ from django.db.backends.utils import CursorWrapper
 from settlement import operations
 from settlement.models import LedgerAccount, Wallet
 from trading.lib import clock
-from trading.lib.ids import new_ref
+from trading.lib.ids import ALPHABET, new_ref
 from trading.lib.money import Money
 
 type Say = Callable[[str], None]
@@ -27,7 +27,6 @@ type Say = Callable[[str], None]
 MOST_SOURCES = 40
 SPREAD_DAYS = 180
 NONCES_FROM = 10**12  # of copied transfers: no chain counts them
-ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 HISTORY = "rfq_rfq"
 
 
@@ -145,10 +144,10 @@ COLUMNS = """
 select attname, atttypid::regtype::text from pg_attribute
 where attrelid = %s::regclass and attnum > 0 and not attisdropped and attgenerated = '' order by attnum
 """
+# Of other roles' sessions one sees whose they are, and of which database; the server's own workers have no user.
 OTHERS = """
 select count(*) from pg_stat_activity
-where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
-    and pid <> all (%s)
+where datname = current_database() and usename is not null and pid <> pg_backend_pid() and pid <> all (%s)
 """
 # What one set of copies takes from each account that the database keeps a balance of, in its own direction.
 TAKEN = """
@@ -186,8 +185,6 @@ def scale(rfqs: int, say: Say) -> None:
     with connection.cursor() as cursor:
         cursor.execute("select count(*) from rfq_rfq")
         there = cursor.fetchone()[0]
-        cursor.execute("select pg_backend_pid()")
-        own = cursor.fetchone()[0]
     if there >= rfqs:
         say("nothing to copy: there are as many requests")
         return
@@ -195,16 +192,23 @@ def scale(rfqs: int, say: Say) -> None:
     copies = Copies(there + 1, there + ceil((rfqs - there) / len(sources)))
     if copies.last >= MOST_COPIES:
         raise NothingToCopy(f"{len(sources)} settled trades cannot be copied so often: let more be settled first.")
+    _must_be_alone()
     _pay_in(sources, copies.number)
     with transaction.atomic(using="owner"), connections["owner"].cursor() as cursor:
-        cursor.execute(OTHERS, [[own]])
-        if cursor.fetchone()[0]:
-            raise NothingToCopy("Somebody else is in the database: stop the desk's programs first.")
         cursor.execute("set local statement_timeout = 0; set local work_mem = '256MB'")
         cursor.execute(MAKE_NAMES)
         _copy_all(cursor, len(sources), copies, say)
     with connections["owner"].cursor() as cursor:
         cursor.execute("analyze")
+
+
+def _must_be_alone() -> None:
+    """Before anything is paid in: nobody works in the database but this process, by its two connections."""
+    with connection.cursor() as own, connections["owner"].cursor() as cursor:
+        own.execute("select pg_backend_pid()")
+        cursor.execute(OTHERS, [[own.fetchone()[0]]])
+        if cursor.fetchone()[0]:
+            raise NothingToCopy("Somebody else is in the database: stop the desk's programs first.")
 
 
 def _sources() -> list[int]:
