@@ -7,10 +7,8 @@ What a test wrote is swept away after it by a function only the owner of the tes
 import fcntl
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,10 +18,10 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connection, connections
 from django.test.utils import setup_databases, teardown_databases
-from psycopg.pq import Trace
 
 from tests import remembered, template
 from trading.env import BASE_DIR
+from trading.sandbox.bench.trips import counting
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")  # which of the processes that share a run
 # The first limits of settlement, withdrawals and wallets, and the first alert rules, come with the schema; later go.
@@ -168,28 +166,4 @@ def owner(db: None) -> Iterator[Any]:
 @pytest.fixture
 def round_trips() -> Any:
     """Count how often the connection waits for the server: every ReadyForQuery it receives."""
-    return counting_round_trips
-
-
-@dataclass
-class Counted:
-    """How many round trips there were."""
-
-    total: int = 0
-
-
-@contextmanager
-def counting_round_trips() -> Iterator[Counted]:
-    """By libpq's own trace of the wire protocol: no layer can hide a query from it."""
-    counted = Counted()
-    connection.ensure_connection()
-    pgconn = connection.connection.pgconn
-    with tempfile.TemporaryFile("w+") as trace:
-        pgconn.trace(trace.fileno())
-        pgconn.set_trace_flags(Trace.SUPPRESS_TIMESTAMPS)
-        try:
-            yield counted
-        finally:
-            pgconn.untrace()
-        trace.seek(0)
-        counted.total = sum("ReadyForQuery" in line for line in trace)
+    return partial(counting, connection)

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import IO, Any, LiteralString, Self
 
@@ -20,9 +20,10 @@ import psycopg
 from psycopg.sql import Composed
 
 from trading.sandbox import localenv
-from trading.sandbox.localenv import DATABASE, LOCAL, ROOT, SetupError
+from trading.sandbox.ground import Ground
+from trading.sandbox.localenv import LOCAL, ROOT, SetupError
 from trading.sandbox.people import CROWD, FIRST_OF_CROWD
-from trading.sandbox.postgres import RIG_HOME, Cluster, desk_roles
+from trading.sandbox.postgres import RIG_HOME
 from trading.sandbox.telegram.client import SandboxClient
 
 HOME = LOCAL / "rig"
@@ -48,20 +49,13 @@ class Rig:
 
     def __enter__(self) -> Self:
         """Make the database, its people, and their Telegram; bot and workers are started by `start`."""
-        HOME.mkdir(parents=True, exist_ok=True)
-        secrets = localenv.ensure(HOME / "desk.env")
-        owner, app = (localenv.password_of(secrets[name]) for name in ("DATABASE_OWNER_URL", "DATABASE_URL"))
-        self.cluster = Cluster(RIG_HOME, desk_roles(owner, app), throw_away=not self._fsync)
-        self.cluster.claim()
+        self._ground = Ground(HOME, RIG_HOME, fsync=self._fsync)
+        self.cluster, self.port = self._ground.cluster, self._ground.port
         try:
             shutil.rmtree(HOME / "telegram", ignore_errors=True)
-            self._say_where(secrets)
-            try:
-                self._make_database()
-            except SetupError:  # damaged, or of another version of the desk: made anew
-                self.cluster.stop()
-                (self.cluster.home / "complete").unlink(missing_ok=True)
-                self._make_database()
+            self._ground.open(self._places())
+            self._environment = self._ground.environment
+            self._forget_what_was_said()
             self.start(TELEGRAM)
             self.telegram = SandboxClient(self.telegram_url, self.control_key)
             self.wait_for(self._telegram_answers)
@@ -76,34 +70,22 @@ class Rig:
         """End everything."""
         self._close()
 
-    def _make_database(self) -> None:
-        self.cluster.prepare()
-        self.cluster.start(self.port)
-        self._manage("migrate")
-        with psycopg.connect(self._environment["DATABASE_OWNER_URL"], autocommit=True) as session:
-            # What is committed outlives a killed server, also one that does without fsync.
-            session.execute(f"alter database {DATABASE} set synchronous_commit = on")
-            session.execute(f"truncate {SAID} cascade")
-        self._manage("seed")
-
-    def _say_where(self, secrets: Mapping[str, str]) -> None:
-        owner, app = self.cluster.roles
-        self.port, telegram, self.web_port = (localenv.free_port() for _ in range(3))
+    def _places(self) -> dict[str, str]:
+        secrets = self._ground.secrets
+        telegram, self.web_port = localenv.free_port(), localenv.free_port()
         self.telegram_url = f"http://127.0.0.1:{telegram}"
         self.control_key, self.token = secrets["SANDBOX_CONTROL_KEY"], secrets["TELEGRAM_BOT_TOKEN"]
-        ours = {
-            "DATABASE_URL": self.cluster.url(app, self.port),
-            "DATABASE_OWNER_URL": self.cluster.url(owner, self.port),
+        return {
             "TELEGRAM_API_URL": self.telegram_url,
             "SANDBOX_TELEGRAM_URL": self.telegram_url,
             "SANDBOX_TELEGRAM_PORT": str(telegram),
             "TELEGRAM_WEBHOOK_URL": "",
-            "REFERENCE_SOURCES": "[]",
             CROWD: str(len(self.chats)),
-            "LOG_LEVEL": "WARNING",
         }
-        inherited = {name: text for name, text in os.environ.items() if not name.endswith("_FILE")}
-        self._environment = inherited | dict(secrets) | ours
+
+    def _forget_what_was_said(self) -> None:
+        with psycopg.connect(self._environment["DATABASE_OWNER_URL"], autocommit=True) as session:
+            session.execute(f"truncate {SAID} cascade")
 
     def _telegram_answers(self) -> bool:
         try:
@@ -118,8 +100,7 @@ class Rig:
             log.close()
         if hasattr(self, "telegram"):
             self.telegram.close()
-        self.cluster.stop()
-        self.cluster.release()
+        self._ground.close()
 
     # Processes
 
@@ -196,14 +177,6 @@ class Rig:
             [*held, sys.executable, *arguments], cwd=ROOT, env=self._environment, stdin=subprocess.DEVNULL,
             stdout=self._logs[name], stderr=subprocess.STDOUT,
         )  # fmt: skip
-
-    def _manage(self, *arguments: str) -> None:
-        done = subprocess.run(
-            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self._environment, check=False,
-            capture_output=True, text=True,
-        )  # fmt: skip
-        if done.returncode:
-            raise SetupError(f"manage.py {arguments[0]} failed: {done.stderr.strip().splitlines()[-1]}")
 
     # What became of things
 

@@ -25,27 +25,27 @@ from trading.lib.money import Money
 
 type Say = Callable[[str], None]
 
-MOST_SOURCES = 40
+FEWEST_SOURCES, MOST_SOURCES = 2, 40
 SPREAD_DAYS = 180
 NONCES_FROM = 10**12  # of copied transfers: no chain counts them
 HISTORY = "rfq_rfq"
 
 
 class NothingToCopy(Exception):
-    """There is no settled trade, or somebody else works in the database; says what to do."""
+    """There are no two settled trades, or somebody else works in the database; says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Copies:
-    """The numbers of the copies, both included: they go on after what is there, so that no two make the same name."""
+    """
+    How many copies are made, and the number from which on they are numbered: after all that are there.
+
+    A number that would give a copy the very name of a source is passed by (`NUMBERS`); among the numbers of so many
+    copies such are few, and of two sources or more the next copies begin after them all.
+    """
 
     first: int
-    last: int
-
-    @property
-    def number(self) -> int:
-        """How many."""
-        return self.last - self.first + 1
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +129,16 @@ create or replace function pg_temp.scaled(word text, k bigint) returns text lang
         when word like '0x%' then left(word, 34) || lpad(to_hex(k), 32, '0') else word end
 $$
 """  # of this module's words alone
+NUMBERS = f"""
+create temp table copy_number on commit drop as
+select k, row_number() over (order by k) - 1 as place from generate_series(%s::bigint, %s::bigint) as k
+where {DIGITS.replace("%", "%%")} not in (
+    select substr(ref, 5, 4) from source_rfq_rfq union all select substr(ref, 5, 4) from source_rfq_quote
+    union all select substr(ref, 5, 4) from source_settlement_settlement
+    union all select substr(ref, 5, 4) from source_settlement_transfer
+    union all select substr(ref, 5, 4) from source_rfq_fill
+) order by k limit %s
+"""  # noqa: S608 - of this module's words alone; what `MAKE_NAMES` would call like a source is left out
 # A copy ends as its source does, and is no source itself.
 SOURCES = """
 create temp table source_rfq_rfq on commit drop as
@@ -202,8 +212,8 @@ def scale(rfqs: int, say: Say) -> None:
         say("nothing to copy: there are as many requests")
         return
     sources = _sources()
-    copies = Copies(there + 1, there + ceil((rfqs - there) / len(sources)))
-    if copies.last >= MOST_COPIES:
+    copies = Copies(there + 1, ceil((rfqs - there) / len(sources)))
+    if copies.first + 2 * copies.number >= MOST_COPIES:
         raise NothingToCopy(f"{len(sources)} settled trades cannot be copied so often: let more be settled first.")
     _must_be_alone()
     _pay_in(sources, copies.number)
@@ -231,8 +241,8 @@ def _sources() -> list[int]:
         cursor.execute(SOURCES, [MOST_SOURCES])
         cursor.execute("select id from source_rfq_rfq")
         found = [pk for (pk,) in cursor.fetchall()]
-    if not found:
-        raise NothingToCopy("There is no settled trade to copy: let `make run` trade first.")
+    if len(found) < FEWEST_SOURCES:
+        raise NothingToCopy("There are no settled trades to copy: let `make run` trade first.")
     return found
 
 
@@ -260,6 +270,7 @@ def _copy_all(cursor: CursorWrapper, sources: int, copies: Copies, say: Say) -> 
     names = [table.name for table in TABLES]
     cursor.execute(SOURCES, [sources])
     _make_sources(cursor)
+    cursor.execute(NUMBERS, [copies.first, copies.first + 2 * copies.number, copies.number])
     cursor.execute(RULES, [names, names])
     rules = cursor.fetchall()
     for name in names:
@@ -295,14 +306,14 @@ def _copy(cursor: CursorWrapper, table: Table, copies: Copies, ids: dict[str, st
     if low is None:
         ids[table.name] = "{}"
         return 0
-    ids[table.name] = f"({last + 1} + (k - {copies.first}) * {high - low + 1} + {{}} - {low})"
+    ids[table.name] = f"({last + 1} + place * {high - low + 1} + {{}} - {low})"
     cursor.execute(COLUMNS, [table.name])
     columns = cursor.fetchall()
     values = [_value(table, name, kind, ids, copies) for name, kind in columns]
     names = ", ".join(f'"{name}"' for name, _kind in columns)
     cursor.execute(
         f"insert into {table.name} ({names}) overriding system value "  # noqa: S608
-        f"select {', '.join(values)} from {source} as s, generate_series({copies.first}, {copies.last}) as k"
+        f"select {', '.join(values)} from {source} as s, copy_number"
     )
     made: int = cursor.rowcount
     cursor.execute(f"select setval(pg_get_serial_sequence('{table.name}', 'id'), max(id)) from {table.name}")  # noqa: S608
@@ -318,5 +329,5 @@ def _value(table: Table, column: str, kind: str, ids: dict[str, str], copies: Co
     if column in table.changes:
         return table.changes[column].replace("{id}", own)
     if kind == "timestamp with time zone":
-        return f"s.\"{column}\" - (k - {copies.first}) * interval '{SPREAD_DAYS} days' / {copies.number}"
+        return f"s.\"{column}\" - place * interval '{SPREAD_DAYS} days' / {copies.number}"
     return f's."{column}"'
