@@ -29,7 +29,9 @@ TIMEOUT = "set local statement_timeout = '2s'"
 LONGEST_SECONDS = 6.0  # after that no further group is begun: an answer without them is of use, one too late is not
 PROBE = "select 1"
 
-GROUPS: tuple[Callable[[], Iterator[Metric]], ...] = (
+type Group = Callable[[], Iterator[Metric]]
+
+GROUPS: tuple[Group, ...] = (
     counters.counters,
     market.rates,
     market.lps,
@@ -85,10 +87,10 @@ class DeskCollector(Collector):
         )
         is_up = _database_answers()
         yield GaugeMetricFamily("desk_database_up", "Whether PostgreSQL answers this web", value=is_up)
+        found = _read_all(until=begun + LONGEST_SECONDS) if is_up else {}
         for group in GROUPS:
-            found = _read(group) if is_up and time.monotonic() - begun < LONGEST_SECONDS else None
-            success.add_metric([group.__name__], found is not None)
-            yield from found or ()
+            success.add_metric([group.__name__], group in found)
+            yield from found.get(group, ())
         yield success
         took = time.monotonic() - begun
         yield GaugeMetricFamily("desk_metrics_collect_seconds", "How long it took to read them all", value=took)
@@ -105,11 +107,21 @@ def _database_answers() -> bool:
     return True
 
 
-def _read(group: Callable[[], Iterator[Metric]]) -> list[Metric] | None:
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(TIMEOUT)
-            return list(group())
-    except Error:
-        log.exception("metrics of %s could not be read", group.__name__)
-        return None
+def _read_all(*, until: float) -> dict[Group, list[Metric]]:
+    """
+    The groups that could be read; none is begun after the instant `until` of the monotonic clock.
+
+    All in one transaction, as far as none fails: one that does ends it, and those after it have another.
+    """
+    found: dict[Group, list[Metric]] = {}
+    waiting = list(GROUPS)
+    while waiting and time.monotonic() < until:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute(TIMEOUT)
+                while waiting and time.monotonic() < until:
+                    found[waiting[0]] = list(waiting[0]())
+                    waiting.pop(0)
+        except Error:
+            log.exception("metrics of %s could not be read", waiting.pop(0).__name__)
+    return found
