@@ -1,12 +1,12 @@
-"""What the desk holds for clients, and what it owes LPs. One query each."""
+"""What the desk holds for clients, and what it owes LPs. One query each, or two."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db.models import Q, Sum
-
-from settlement.models import Entry, LedgerAccount
+from settlement import standings
+from settlement.models import LedgerAccount
+from settlement.standings import Standing
 from trading.lib.money import Money, Unit
 from users.models import Counterparty
 
@@ -68,10 +68,11 @@ def of_lp(lp: Counterparty) -> list[Owed]:
 def of_lps(lps: Sequence[Counterparty]) -> dict[int, list[Owed]]:
     """What has accrued with each, by currency."""
     found: dict[int, list[Owed]] = {lp.pk: [] for lp in lps}
-    posted = Sum("entries__amount", filter=Q(entries__layer=Entry.Layer.POSTED), default=ZERO)
-    accounts = LedgerAccount.objects.filter(counterparty__in=found, kind=LedgerAccount.Kind.LP)
-    for row in accounts.select_related("asset").annotate(posted=posted).order_by("asset__code"):
-        amount = -Money.from_minor(row.posted, row.asset.unit).amount
+    rows = LedgerAccount.objects.filter(counterparty__in=found, kind=LedgerAccount.Kind.LP)
+    accounts = list(rows.select_related("asset").order_by("asset__code"))
+    now = standings.of_accounts([row.pk for row in accounts])
+    for row in accounts:
+        amount = -Money.from_minor(now.get(row.pk, Standing()).posted, row.asset.unit).amount
         found[row.counterparty_id or 0].append(Owed(row.asset.unit, amount))
     return found
 

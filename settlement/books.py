@@ -10,19 +10,29 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Q, Sum
 
+from settlement import standings
 from settlement.models import Asset, Entry, Journal, LedgerAccount
+from settlement.standings import Standing
 from trading.lib.errors import NotFound
 from trading.lib.money import Money, Unit
 from users.models import Counterparty, User
 from users.queries.scopes import within
 
+# From one kind to the next along the index, however many journals are of each.
+KINDS = """
+with recursive kinds as (
+    select min(kind) as kind from settlement_journal
+    union all
+    select (select min(kind) from settlement_journal where kind > kinds.kind) from kinds where kinds.kind is not null
+)
+select kind from kinds where kind is not null order by kind
+"""
 PAGE_SIZE = 50
 POSTED, HELD = Entry.Layer.POSTED, Entry.Layer.HELD
 ZERO = Decimal(0)
-
-type Sums = dict[str, Decimal]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,10 +194,8 @@ def accounts(criteria: Filter, *, reader: User) -> Accounts:
     rows = list(found.select_related("asset", "counterparty", "balance")[: PAGE_SIZE + 1])
     more = rows[PAGE_SIZE - 1].code if len(rows) > PAGE_SIZE else ""
     rows = rows[:PAGE_SIZE]
-    summed = Entry.objects.filter(account__in=[row.pk for row in rows if not row.is_cached])
-    layers = summed.values("account").annotate(**_LAYERS).order_by().values_list("account", *_LAYERS)
-    sums: dict[int, Sums] = {pk: {"posted": posted, "held": held} for pk, posted, held in layers}
-    return Accounts([AccountRow(row, _balances(row, sums.get(row.pk))) for row in rows], more)
+    found_at = standings.of_accounts([row.pk for row in rows if not row.is_cached])
+    return Accounts([AccountRow(row, _balances(row, found_at.get(row.pk))) for row in rows], more)
 
 
 def account(code: str, *, reader: User) -> LedgerAccount:
@@ -213,8 +221,8 @@ def statement(of: LedgerAccount, *, span: Span, before: int | None = None) -> St
     older = page[PAGE_SIZE - 1].pk if len(page) > PAGE_SIZE else None
     page = page[:PAGE_SIZE]
     opening, closing = _ends(of, span) if span else (None, None)
-    sums = entries.aggregate(**_LAYERS) if not of.is_cached else None
-    return Statement(of, _balances(of, sums), _with_running(of, page), older, opening, closing)
+    now = standings.of_accounts([of.pk]).get(of.pk, Standing())
+    return Statement(of, _balances(of, now), _with_running(of, page, now), older, opening, closing)
 
 
 def whole_statement(of: LedgerAccount, *, span: Span, last: int) -> Iterator[Line]:
@@ -268,7 +276,9 @@ def named(key: str, *, reader: User) -> Journal | None:
 
 def kinds_of_journals() -> list[str]:
     """List what kinds of journals there are. One query."""
-    return list(Journal.objects.order_by("kind").values_list("kind", flat=True).distinct())
+    with connection.cursor() as cursor:
+        cursor.execute(KINDS)
+        return [kind for (kind,) in cursor.fetchall()]
 
 
 def assets() -> list[str]:
@@ -299,13 +309,13 @@ def _signed(of: LedgerAccount, minor: Decimal) -> Decimal:
     return (minor if of.normal == LedgerAccount.Normal.DEBIT else -minor) or ZERO
 
 
-def _balances(of: LedgerAccount, sums: Sums | None) -> Balances:
+def _balances(of: LedgerAccount, standing: Standing | None) -> Balances:
     unit = of.asset.unit
     posted, held = ZERO, ZERO
     if of.is_cached:
         posted, held = of.balance.posted, of.balance.held
-    elif sums is not None:
-        posted, held = _signed(of, sums["posted"]), _signed(of, sums["held"])
+    elif standing is not None:
+        posted, held = _signed(of, standing.posted), _signed(of, standing.held)
     return Balances(unit, *(Money.from_minor(minor, unit).amount for minor in (posted, held, of.credit_minor)))
 
 
@@ -315,16 +325,16 @@ def _line(of: LedgerAccount, entry: Entry, running: Decimal) -> Line:
     return Line(entry, amount, balance)
 
 
-def _with_running(of: LedgerAccount, page: list[Entry]) -> list[Line]:
-    """Walk down from the balance at the newest entry of the page; entries a filter hides between count as well."""
+def _with_running(of: LedgerAccount, page: list[Entry], now: Standing) -> list[Line]:
+    """Walk down from what the account stands at now; entries newer than the page, or hidden by a filter, count too."""
     if not page:
         return []
-    all_of_it = Entry.objects.filter(account=of, pk__lte=page[0].pk)
-    at_top = all_of_it.aggregate(**_LAYERS)
-    running: dict[str, Decimal] = {POSTED: at_top["posted"], HELD: at_top["held"]}
+    newer = Entry.objects.filter(account=of, pk__gt=page[0].pk).aggregate(**_LAYERS)
+    running: dict[str, Decimal] = {POSTED: now.posted - newer["posted"], HELD: now.held - newer["held"]}
     shown = {entry.pk: entry for entry in page}
     lines = []
-    between = all_of_it.filter(pk__gte=page[-1].pk).order_by("-pk").values_list("pk", "layer", "amount")
+    between = Entry.objects.filter(account=of, pk__lte=page[0].pk, pk__gte=page[-1].pk)
+    between = between.order_by("-pk").values_list("pk", "layer", "amount")
     for pk, layer, amount in between:
         if pk in shown:
             lines.append(_line(of, shown[pk], running[layer]))
@@ -333,15 +343,14 @@ def _with_running(of: LedgerAccount, page: list[Entry]) -> list[Line]:
 
 
 def _ends(of: LedgerAccount, span: Span) -> tuple[Decimal, Decimal]:
-    before = Q(journal__created_at__lt=span.since) if span.since else Q(pk=None)
-    until = Q(journal__created_at__lt=span.until) if span.until else Q()
-    sums = Entry.objects.filter(account=of, layer=POSTED).aggregate(
-        opening=Sum("amount", filter=before, default=ZERO), closing=Sum("amount", filter=until, default=ZERO)
+    nothing: dict[int, Standing] = {}
+    opening = standings.of_accounts_before([of.pk], span.since) if span.since else nothing
+    closing = standings.of_accounts_before([of.pk], span.until) if span.until else standings.of_accounts([of.pk])
+    opened, closed = (
+        Money.from_minor(_signed(of, found.get(of.pk, Standing()).posted), of.asset.unit).amount
+        for found in (opening, closing)
     )
-    opening, closing = (
-        Money.from_minor(_signed(of, sums[name]), of.asset.unit).amount for name in ("opening", "closing")
-    )
-    return opening, closing
+    return opened, closed
 
 
 def _totals(pks: list[int]) -> tuple[dict[int, list[Total]], dict[int, int]]:

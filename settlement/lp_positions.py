@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
+from settlement import standings
 from settlement.models import Asset, BankAccount, LpPayment, PayoutAddress, Transfer, Wallet
 from settlement.money import APPROVED, OF_ACCOUNTS, OF_ADDRESSES, Page, one_of, page_of
 from trading.lib.errors import NotFound
@@ -23,19 +24,19 @@ TABS: Mapping[str, Sequence[str]] = {
 }
 
 # The balance of every LP account that is not even, and since when it is so.
-POSITIONS = """
-with uneven as materialized (
-    select account.id, account.asset_id, account.counterparty_id, sum(entry.amount) as minor
+POSITIONS = f"""
+with {standings.NOW},
+uneven as materialized (
+    select account.id, account.asset_id, account.counterparty_id, standing.amount as minor
     from settlement_ledgeraccount as account
-    join settlement_entry as entry on entry.account_id = account.id and entry.layer = 'P'
-    where account.kind = 'lp' and account.counterparty_id = any(%s)
-    group by account.id having sum(entry.amount) <> 0
+    join standing on standing.account_id = account.id and standing.layer = 'P'
+    where account.kind = 'lp' and account.counterparty_id = any(%s) and standing.amount <> 0
 )
 select uneven.counterparty_id, uneven.asset_id, -uneven.minor / power(10::numeric, asset.scale),
     settlement_uneven_since(uneven.id, uneven.minor) as since
 from uneven join settlement_asset as asset on asset.code = uneven.asset_id
 order by since
-"""
+"""  # noqa: S608 - of words of this app alone
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from settlement import chains, pauses
 from settlement.models import ChainReading, NonceFill, Reconciliation, Transfer, TransferAttempt, Wallet
@@ -22,7 +23,6 @@ TABS: Mapping[str, Sequence[str]] = {
     "final": (Status.FINAL,),
     "abandoned": (Status.ABANDONED,),
 }
-OVER = (Status.FINAL, Status.ABANDONED)
 PAYS = ("settlement", "withdrawal", "lp_payment")
 PARTIES = ("settlement__client", "withdrawal__client", "lp_payment__lp")
 
@@ -92,7 +92,8 @@ def wallet(name: str) -> Row:
 
 
 def _rows(wanted: QuerySet[Wallet]) -> list[Row]:
-    alive = Count("transfers", filter=~Q(transfers__status__in=OVER))
+    live = Transfer.objects.filter(wallet=OuterRef("pk"), status__in=TABS[""]).order_by().values("wallet")
+    alive = Coalesce(Subquery(live.annotate(number=Count("pk")).values("number")), 0)
     rows = wanted.select_related("account__asset", "account__balance", "paused_by", "reading").annotate(alive=alive)
     last = Reconciliation.objects.filter(accounts=None).order_by("-pk").first()
     return [_row(one, last) for one in rows]

@@ -7,7 +7,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Concat
 from procrastinate.contrib.django import app
 
-from settlement import ledger, operations
+from settlement import ledger, operations, standings
 from settlement.hands import Hand, payment_of
 from settlement.models import Journal, NonceFill, Settlement, Transfer, TransferAttempt, Wallet
 from settlement.wallets import NoPort, port_of
@@ -171,3 +171,11 @@ def _not_booked[Row: (TransferAttempt, NonceFill)](rows: QuerySet[Row]) -> list[
     """The oldest of those whose cost is not in the books."""
     booked = Journal.objects.filter(key=Concat(Value("gas:"), OuterRef("tx_hash")))
     return list(rows.exclude(Exists(booked)).select_related("transfer__wallet").order_by("pk")[:LOOKED_AT_ONCE])
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="settlement.fold_entries", queue="default", lock="settlement.fold_entries")
+def fold_entries(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every minute: add up by day what was entered, so that pages need not."""
+    while operations.fold_entries() >= standings.MOST_AT_ONCE:
+        pass

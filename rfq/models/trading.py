@@ -48,13 +48,13 @@ class Rfq(StateMachine):
     LIVE: ClassVar[frozenset[str]] = frozenset({Status.OPEN, Status.QUOTED})
 
     ref = models.CharField(max_length=16, unique=True, default=partial(new_ref, "RFQ"))
-    counterparty = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="rfqs")
+    counterparty = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="rfqs", db_index=False)
     requested_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     entered_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
     client_rfq_id = models.CharField(max_length=64)
-    pair = models.ForeignKey(Pair, on_delete=models.PROTECT, related_name="rfqs")
+    pair = models.ForeignKey(Pair, on_delete=models.PROTECT, related_name="rfqs", db_index=False)
     side = models.CharField(max_length=4, choices=Side.choices)
     base_amount = models.DecimalField(max_digits=24, decimal_places=6, null=True, blank=True)
     quote_amount = models.DecimalField(max_digits=24, decimal_places=8, null=True, blank=True)
@@ -97,8 +97,8 @@ class Rfq(StateMachine):
 class Invitation(models.Model):
     """An LP that was asked for a price on an RFQ, and whether it passed."""
 
-    rfq = models.ForeignKey(Rfq, on_delete=models.PROTECT, related_name="invitations")
-    lp = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="invitations")
+    rfq = models.ForeignKey(Rfq, on_delete=models.PROTECT, related_name="invitations", db_index=False)
+    lp = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="invitations", db_index=False)
     invited_at = models.DateTimeField()
     passed_at = models.DateTimeField(null=True, blank=True)
 
@@ -153,7 +153,7 @@ class Quote(StateMachine):
     ref = models.CharField(max_length=16, unique=True, default=partial(new_ref, "QTE"))
     rfq = models.ForeignKey(Rfq, on_delete=models.PROTECT, related_name="quotes")
     lp = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="quotes")
-    quoted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    quoted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False)
     entered_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
@@ -223,9 +223,11 @@ class Fill(models.Model):
     rfq = models.OneToOneField(Rfq, on_delete=models.PROTECT, related_name="fill")
     quote = models.OneToOneField(Quote, on_delete=models.PROTECT, related_name="fill")
     settlement = models.OneToOneField(Settlement, on_delete=models.PROTECT, related_name="fill")
-    client = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="+")
-    lp = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="+")
-    accepted_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="+", db_index=False)
+    lp = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="+", db_index=False)
+    accepted_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     idempotency_key = models.CharField(max_length=64)
     side = models.CharField(max_length=4, choices=Side.choices)
     base_amount = models.DecimalField(max_digits=24, decimal_places=6)

@@ -11,6 +11,7 @@ from settlement.models.references import BookedReference
 from settlement.models.reversals import Reversal
 from settlement.models.settlements import PayoutAddress, Settlement, SettlementTransition
 from settlement.models.simulated import SimulatedTransaction
+from settlement.models.standings import DaySum, FoldMark
 from settlement.models.transfers import NonceFill, Payable, Transfer, TransferAttempt, Wallet
 from settlement.models.withdrawals import Withdrawal
 
@@ -22,8 +23,10 @@ __all__ = [
     "BookedReference",
     "ChainReading",
     "DatabaseHome",
+    "DaySum",
     "Deposit",
     "Entry",
+    "FoldMark",
     "Journal",
     "LedgerAccount",
     "LpPayment",

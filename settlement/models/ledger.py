@@ -7,6 +7,7 @@ zero per asset and layer. The *posted* layer is money that moved; the *held* lay
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -139,7 +140,11 @@ class Journal(models.Model):
     created_at = models.DateTimeField(db_default=Now())
 
     class Meta:
-        indexes = [models.Index(fields=["subject"], name="journal_subject")]
+        indexes = [
+            models.Index(fields=["subject"], name="journal_subject"),
+            models.Index(fields=["kind", "id"], name="journal_kind"),
+            BrinIndex(fields=["created_at"], name="journal_time", autosummarize=True),
+        ]
 
     def __str__(self) -> str:
         return self.key
@@ -157,8 +162,8 @@ class Entry(models.Model):
         HELD = "H", _("Held")
 
     journal = models.ForeignKey(Journal, on_delete=models.PROTECT, related_name="entries")
-    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="entries")
-    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="entries", db_index=False)
+    asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+", db_index=False)
     layer = models.CharField(max_length=1, choices=Layer.choices)
     amount = models.DecimalField(max_digits=38, decimal_places=0)
 

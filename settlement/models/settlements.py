@@ -108,11 +108,11 @@ class Settlement(StateMachine):
 
     ref = models.CharField(max_length=16, unique=True, default=partial(new_ref, "STL"))
     trade_ref = models.CharField(max_length=16, unique=True)
-    client = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="+", db_index=False)
     lp = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="+")
     side = models.CharField(max_length=4, choices=Side.choices)
     base_amount = models.DecimalField(max_digits=24, decimal_places=6)
-    quote_asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+")
+    quote_asset = models.ForeignKey(Asset, on_delete=models.PROTECT, related_name="+", db_index=False)
     quote_amount = models.DecimalField(max_digits=24, decimal_places=8)
     lp_quote_amount = models.DecimalField(max_digits=24, decimal_places=8)
     markup_amount = models.DecimalField(max_digits=24, decimal_places=8)

@@ -143,6 +143,11 @@ class Transfer(OfPayable, StateMachine):
 
     class Meta:
         indexes = [
+            models.Index(
+                fields=["wallet", "id"],
+                condition=Q(status__in=["signed", "broadcast", "mined", "needs_review"]),
+                name="transfer_alive",
+            ),
             models.Index(fields=["looked_at", "id"], condition=Q(status="final"), name="transfer_final_looked_at"),
             models.Index(
                 fields=["updated_at"],

@@ -20,6 +20,7 @@ from settlement.operations.destinations import (
 from settlement.operations.exporting import record_ledger_export
 from settlement.operations.filling import fill_nonce, permit_fill, record_fill
 from settlement.operations.flag import halt_transfers, turn_flag_off
+from settlement.operations.folding import fold_entries
 from settlement.operations.funds import (
     add_address,
     add_currency,
@@ -123,6 +124,7 @@ __all__ = [
     "end_address",
     "end_bank_account",
     "fill_nonce",
+    "fold_entries",
     "fund_waiting",
     "fund_wallet",
     "halt_transfers",

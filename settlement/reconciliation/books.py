@@ -137,8 +137,26 @@ join settlement_journal as journal on journal.id = entry.journal_id
 where entry.asset_id <> account.asset_id order by entry.id
 """
 
+# What pages read in place of the entries.
+DAYS = f"""
+with days as (select account_id, layer, sum(amount) as minor from settlement_daysum group by account_id, layer),
+entries as (
+    select account_id, layer, sum(amount) as minor from settlement_entry
+    where id <= coalesce((select upto from settlement_foldmark), 0) group by account_id, layer
+)
+select account.code, concat(
+    'the days say ', {UNITS.format("coalesce(days.minor, 0)")}, case layer when 'P' then ' posted' else ' held' end,
+    ', the entries say ', {UNITS.format("coalesce(entries.minor, 0)")}
+)
+from days full join entries using (account_id, layer)
+join settlement_ledgeraccount as account on account.id = account_id
+join settlement_asset as asset on asset.code = account.asset_id
+where coalesce(days.minor, 0) <> coalesce(entries.minor, 0) order by account.code, layer
+"""  # noqa: S608 - filled with words of this module alone
+
 CHECKS = (
     ("cache", CACHE),
+    ("cache", DAYS),
     ("floor", FLOOR),
     ("holds", HOLDS),
     ("journal", JOURNALS),
