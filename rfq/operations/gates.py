@@ -1,5 +1,6 @@
 """Whether trading goes on now: the desk, the pair, the hours, the LP's pause and cap. One refusal for each."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,36 +9,76 @@ from django.db import connection
 
 from rfq import hours
 from rfq.errors import DeskPaused, LpCap, LpPaused, OutsideHours, PairPaused, QuoteGone
-from rfq.models import LpTerms, MarketState, Pair, Quote, TradingHours
+from rfq.models import LpTerms, Pair, Quote, TradingHours
 from settlement.queries import unsettled
 from trading.lib.errors import DeskError
 from users.models import Counterparty
 
+LOOK = """
+select exists (select from rfq_marketstate where paused_at is not null),
+    exists (select from rfq_lpterms where lp_id = %(party)s and paused_at is not null),
+    (select expires_at > clock_timestamp() from rfq_rfq where id = %(rfq)s),
+    exists (select from rfq_invitation where rfq_id = %(rfq)s and lp_id = %(party)s),
+    hours.time_zone, hours.windows
+from (values (1)) as once left join rfq_tradinghours as hours on hours.counterparty_id = %(party)s
+"""
 LOCK_LP = "select from users_counterparty where id = %s for share"
 
 
-def require_open(pair: Pair) -> None:
+@dataclass(frozen=True, slots=True)
+class Gates:
     """
-    Stop here while the desk or the pair is paused. One query.
+    What stood open when it was looked at: of the desk, of one counterparty, and of an RFQ where one was named.
 
-    :raises DeskPaused: the whole desk is.
-    :raises PairPaused: this pair is.
+    `is_paused` says of an LP that it is paused; `is_timely` that the RFQ's time was not over by the database's clock;
+    `is_asked` that the LP is among those who were asked.
     """
-    if MarketState.objects.filter(paused_at__isnull=False).exists():
-        raise DeskPaused
-    if not pair.is_enabled:
-        raise PairPaused(pair=pair.code)
+
+    is_desk_paused: bool
+    is_paused: bool
+    is_timely: bool
+    is_asked: bool
+    hours: TradingHours | None
+
+    def require_open(self, pair: Pair) -> None:
+        """
+        Stop here while the desk or the pair is paused.
+
+        :raises DeskPaused: the whole desk is.
+        :raises PairPaused: this pair is.
+        """
+        if self.is_desk_paused:
+            raise DeskPaused
+        if not pair.is_enabled:
+            raise PairPaused(pair=pair.code)
+
+    def require_not_paused(self, lp: Counterparty) -> None:
+        """
+        Stop here while the LP is paused.
+
+        :raises LpPaused: by itself, the desk, or its numbers.
+        """
+        if self.is_paused:
+            raise LpPaused(lp=lp.name)
+
+    def closing(self, now: datetime) -> datetime | None:
+        """
+        When the counterparty's present window closes; nothing when it may always trade.
+
+        The answer is to be compared with the database's clock where something becomes binding.
+
+        :raises OutsideHours: closed now; says when it opens, by the counterparty's own clock.
+        """
+        return closing_of(self.hours, now)
 
 
-def require_trading_hours(counterparty: Counterparty, now: datetime) -> datetime | None:
-    """
-    When the counterparty's present window closes; nothing when it may always trade. One query.
-
-    The answer is to be compared with the database's clock where something becomes binding.
-
-    :raises OutsideHours: closed now; says when it opens, by the counterparty's own clock.
-    """
-    return closing_of(TradingHours.objects.filter(counterparty=counterparty).first(), now)
+def look(counterparty: Counterparty, rfq_id: int | None = None) -> Gates:
+    """What stands open now, after all locks are held. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOOK, {"party": counterparty.pk, "rfq": rfq_id})
+        desk, paused, timely, asked, zone, windows = cursor.fetchone()
+    agreed = None if windows is None else TradingHours(time_zone=zone, windows=json.loads(windows))
+    return Gates(desk, paused, bool(timely), asked, agreed)
 
 
 def closing_of(row: TradingHours | None, now: datetime) -> datetime | None:
@@ -62,17 +103,16 @@ def _outside(agreed: hours.Hours, now: datetime) -> OutsideHours:
 
 
 def why_stopped(quote: Quote, row: TradingHours | None, closes: datetime | None) -> DeskError | None:
-    """Why a quote could not be taken at this moment, as far as it lies with the market. Two queries."""
+    """Why a quote could not be taken at this moment, as far as it lies with the market. Two queries, or three."""
     pair = Pair.objects.get(pk=quote.rfq.pair_id)
+    gates = look(quote.lp)
     try:
-        require_open(pair)
+        gates.require_open(pair)
     except (DeskPaused, PairPaused) as refusal:
         return refusal
     if row is not None and closes is not None and _is_past(closes):
         return _outside(hours.parse(row.time_zone, row.windows), closes)
-    if LpTerms.objects.filter(lp=quote.lp_id, paused_at__isnull=False).exists():
-        return QuoteGone()
-    return None
+    return QuoteGone() if gates.is_paused else None
 
 
 def _is_past(instant: datetime) -> bool:
@@ -90,16 +130,6 @@ def hold_open(lp: Counterparty) -> None:
     """
     with connection.cursor() as cursor:
         cursor.execute(LOCK_LP, [lp.pk])
-
-
-def require_lp_open(lp: Counterparty) -> None:
-    """
-    Stop here while the LP is paused. One query.
-
-    :raises LpPaused: by itself, the desk, or its numbers.
-    """
-    if LpTerms.objects.filter(lp=lp, paused_at__isnull=False).exists():
-        raise LpPaused(lp=lp.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from rfq.errors import NoSuchQuote, NoSuchRfq
 from rfq.models import Invitation, Quote, Rfq
+from rfq.operations.gates import look
 from rfq.operations.quoting import lp_of, require_live
 from trading.lib.operations import operation
 from users import audit, capabilities
@@ -92,7 +93,7 @@ def pass_rfq(*, rfq_ref: str, actor: User, now: datetime) -> Invitation:
     invitation = rows.filter(rfq__ref=rfq_ref, lp=lp).first()
     if invitation is None:
         raise NoSuchRfq(ref=rfq_ref)
-    require_live(invitation.rfq)
+    require_live(invitation.rfq, look(lp, invitation.rfq_id))
     if invitation.passed_at is None:
         invitation.passed_at = now
         invitation.save(update_fields=["passed_at"])

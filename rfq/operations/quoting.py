@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.db.models import Q
+
 from rfq import pricing
 from rfq.errors import (
     BadLifetime,
@@ -19,7 +21,7 @@ from rfq.errors import (
     RfqOver,
 )
 from rfq.models import Invitation, Pair, Quote, Rfq
-from rfq.operations.gates import hold_open, require_lp_open, require_open, require_trading_hours
+from rfq.operations.gates import Gates, hold_open, look
 from rfq.references import check_band, loaded_reference
 from trading.lib import jobs
 from trading.lib.clock import DatabaseClock
@@ -101,19 +103,21 @@ def _offer(*, offer: Offer, dealer: User, entered_by: User | None, now: datetime
     lp = _lp_that_may(dealer, entered_by=entered_by)
     hold_open(lp)
     rfq = _lock_rfq(offer.rfq_ref)
-    if known := _known(rfq, lp, offer):
+    said = _said(rfq, lp, offer)
+    if known := _known(said, rfq, offer):
         return known
     quote = _new_quote(rfq, lp, offer, now=now)
     quote.quoted_by, quote.entered_by = dealer, entered_by
+    gates = look(lp, rfq.pk)
     try:
-        _admit(quote, now=now)
+        _admit(quote, gates, now=now)
     except DeskError as refusal:
         return _reject(quote, refusal, now=now)
     quote.status = Quote.Status.ENTERED if entered_by else Quote.Status.ACTIVE
-    earlier = _replace_earlier(quote, now=now)
+    earlier = _replace_earlier(quote, said, now=now)
     quote.save(force_insert=True)
     if not entered_by:
-        _answered(quote, now=now)
+        _answered(quote, gates, now=now)
     _record("quote.entered" if entered_by else "quote.submitted", quote, earlier, now=now)
     jobs.defer("rfq.sweep", later=Later(at=quote.valid_until))
     return quote
@@ -144,9 +148,10 @@ def confirm_quote(*, quote_ref: str, actor: User, now: datetime) -> Quote:
     quote = mine.select_related("rfq", "quoted_by").filter(status=Quote.Status.ENTERED).first()
     if quote is None:
         raise NoSuchQuote
-    require_lp_open(lp)
-    require_open(rfq.pair)
-    require_live(rfq)
+    gates = look(lp, rfq.pk)
+    gates.require_not_paused(lp)
+    gates.require_open(rfq.pair)
+    require_live(rfq, gates)
     if not mine.filter(valid_until__gt=DatabaseClock()).exists():
         raise QuoteExpired
     check_band(quote.price, loaded_reference(rfq.pair, now=now), rfq.pair.reference_policy)
@@ -155,7 +160,7 @@ def confirm_quote(*, quote_ref: str, actor: User, now: datetime) -> Quote:
     if earlier is not None:
         earlier.move(Quote.Status.REPLACED, at=now)
     quote.move(Quote.Status.ACTIVE, at=now)
-    _answered(quote, now=now)
+    _answered(quote, gates, now=now)
     change = audit.Change(before=_before(earlier), after=_after(quote), capability="rfq.quote")
     audit.record("quote.confirmed", actor=actor, subject=quote, at=now, change=change)
     return quote
@@ -174,11 +179,20 @@ def _lp_that_may(dealer: User, *, entered_by: User | None) -> Counterparty:
     return lp
 
 
-def _known(rfq: Rfq, lp: Counterparty, offer: Offer) -> Quote | None:
-    made = Quote.objects.select_related("rfq").filter(lp=lp, idempotency_key=offer.key)
-    known = made.exclude(status=Quote.Status.REJECTED).first()
-    if known is not None and (known.rfq_id != rfq.pk or known.price != offer.price):
+def _said(rfq: Rfq, lp: Counterparty, offer: Offer) -> list[Quote]:
+    """What the LP said with this key, and what it says on this RFQ at present, oldest first. One query."""
+    with_key = Q(idempotency_key=offer.key) & ~Q(status=Quote.Status.REJECTED)
+    standing = Q(rfq=rfq, status__in=[Quote.Status.ENTERED, Quote.Status.ACTIVE])
+    return list(Quote.objects.filter(with_key | standing, lp=lp).order_by("pk"))
+
+
+def _known(said: list[Quote], rfq: Rfq, offer: Offer) -> Quote | None:
+    known = next((one for one in said if one.idempotency_key == offer.key), None)
+    if known is None:
+        return None
+    if known.rfq_id != rfq.pk or known.price != offer.price:
         raise KeyReused
+    known.rfq = rfq
     return known
 
 
@@ -201,15 +215,15 @@ def _new_quote(rfq: Rfq, lp: Counterparty, offer: Offer, *, now: datetime) -> Qu
     )
 
 
-def _admit(quote: Quote, *, now: datetime) -> None:
+def _admit(quote: Quote, gates: Gates, *, now: datetime) -> None:
     """Refuse what this LP may not quote now; what it was judged by stays with it."""
     if quote.lp.status != Counterparty.Status.ACTIVE:
         raise Frozen(counterparty=quote.lp.name)
-    require_lp_open(quote.lp)
-    require_open(quote.rfq.pair)
-    if closes := require_trading_hours(quote.lp, quote.created_at):
+    gates.require_not_paused(quote.lp)
+    gates.require_open(quote.rfq.pair)
+    if closes := gates.closing(quote.created_at):
         quote.valid_until = min(quote.valid_until, closes)
-    require_live(quote.rfq)
+    require_live(quote.rfq, gates)
     reference = loaded_reference(quote.rfq.pair, now=now)
     quote.reference = reference.snapshot()
     check_band(quote.price, reference, quote.rfq.pair.reference_policy)
@@ -224,20 +238,20 @@ def _reject(quote: Quote, refusal: DeskError, *, now: datetime) -> DeskError:
     return refusal
 
 
-def _replace_earlier(quote: Quote, *, now: datetime) -> Quote | None:
+def _replace_earlier(quote: Quote, said: list[Quote], *, now: datetime) -> Quote | None:
     """End what the LP said before on this RFQ; by phone it only ends what was said by phone."""
-    stale = [Quote.Status.ENTERED] if quote.entered_by else [Quote.Status.ENTERED, Quote.Status.ACTIVE]
-    earlier = list(Quote.objects.filter(rfq=quote.rfq, lp=quote.lp, status__in=stale).order_by("pk"))
+    earlier = [one for one in said if not quote.entered_by or one.status == Quote.Status.ENTERED]
     for one in earlier:
         one.move(Quote.Status.REPLACED, at=now)
     return earlier[-1] if earlier else None
 
 
-def _answered(quote: Quote, *, now: datetime) -> None:
+def _answered(quote: Quote, gates: Gates, *, now: datetime) -> None:
     """The RFQ has a firm quote; an LP that came without being asked counts as asked."""
     if quote.rfq.status == Rfq.Status.OPEN:
         quote.rfq.move(Rfq.Status.QUOTED, at=now)
-    Invitation.objects.bulk_create([Invitation(rfq=quote.rfq, lp=quote.lp, invited_at=now)], ignore_conflicts=True)
+    if not gates.is_asked:
+        Invitation.objects.bulk_create([Invitation(rfq=quote.rfq, lp=quote.lp, invited_at=now)], ignore_conflicts=True)
 
 
 def _record(name: str, quote: Quote, earlier: Quote | None, *, now: datetime) -> None:
@@ -283,15 +297,17 @@ def _lock_rfq(ref: str) -> Rfq:
     return rfq
 
 
-def require_live(rfq: Rfq) -> None:
+def require_live(rfq: Rfq, gates: Gates) -> None:
     """
     Stop here unless the RFQ can still trade, by the database's clock.
+
+    :param gates: looked at for this RFQ.
 
     :raises RfqOver: it is filled, cancelled or expired.
     """
     if rfq.status not in Rfq.LIVE:
         raise RfqOver(ref=rfq.ref)
-    if not Rfq.objects.filter(pk=rfq.pk, expires_at__gt=DatabaseClock()).exists():
+    if not gates.is_timely:
         raise RfqExpired(ref=rfq.ref)
 
 

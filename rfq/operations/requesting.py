@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection
 
 from rfq.errors import (
     AboveMaximum,
@@ -21,8 +21,8 @@ from rfq.errors import (
     RfqOver,
     UnknownPair,
 )
-from rfq.models import Invitation, Pair, Quote, Rfq, TradingTerms
-from rfq.operations.gates import require_open, require_trading_hours
+from rfq.models import Pair, Quote, Rfq, TradingTerms
+from rfq.operations.gates import look
 from rfq.references import loaded_reference
 from settlement.models import PayoutAddress
 from trading.lib import jobs
@@ -35,6 +35,12 @@ from users.models import Counterparty, User
 from users.operations import require_served
 
 TO_BALANCE = "balance"
+ONCE = "rfq_client_id_once"
+INVITE = """
+insert into rfq_invitation (rfq_id, lp_id, invited_at)
+select %s, lp.id, %s from users_counterparty as lp left join rfq_lpterms as terms on terms.lp_id = lp.id
+where lp.kind = 'lp' and lp.status = 'active' and terms.paused_at is null order by lp.id
+"""
 LARGEST = Decimal(10) ** 15
 
 
@@ -76,7 +82,7 @@ def create_rfq(*, actor: User, request: RfqRequest, now: datetime) -> Rfq:
     :raises NoAddress: not an approved address of the client.
     :raises RfqConflict: the client's id was used for another request.
     """
-    asked = _ask(request=request, trader=actor, entered_by=None, now=now)
+    asked = _ask_once(request, trader=actor, entered_by=None, now=now)
     if isinstance(asked, DeskError):
         raise asked
     return asked
@@ -93,10 +99,20 @@ def enter_rfq(*, request: RfqRequest, trader: User, actor: User, now: datetime) 
     :raises NotFound: the actor does not serve this client.
     :raises DeskError: whatever `create_rfq` refuses.
     """
-    asked = _ask(request=request, trader=trader, entered_by=actor, now=now)
+    asked = _ask_once(request, trader=trader, entered_by=actor, now=now)
     if isinstance(asked, DeskError):
         raise asked
     return asked
+
+
+def _ask_once(request: RfqRequest, *, trader: User, entered_by: User | None, now: datetime) -> Rfq | DeskError:
+    """Ask; when the same request was made beside this one and came first, that is the answer."""
+    try:
+        return _ask(request=request, trader=trader, entered_by=entered_by, now=now)
+    except IntegrityError as error:
+        if getattr(getattr(error.__cause__, "diag", None), "constraint_name", None) != ONCE:
+            raise
+    return _ask(request=request, trader=trader, entered_by=entered_by, now=now)
 
 
 @operation
@@ -111,8 +127,7 @@ def _ask(*, request: RfqRequest, trader: User, entered_by: User | None, now: dat
         _admit(rfq, request, now=now)
     except DeskError as refusal:
         return _reject(rfq, refusal, now=now)
-    if known := _insert_or_known(rfq):
-        return _same_or_conflict(known, rfq, request)
+    rfq.save(force_insert=True)
     _invite(rfq)
     _record("rfq.created", rfq, now=now)
     jobs.defer("rfq.sweep", later=Later(at=rfq.expires_at))
@@ -136,8 +151,9 @@ def _admit(rfq: Rfq, request: RfqRequest, *, now: datetime) -> None:
     """Refuse what the client may not ask now; the rest of the RFQ is filled in."""
     if rfq.counterparty.status != Counterparty.Status.ACTIVE:
         raise Frozen(counterparty=rfq.counterparty.name)
-    require_open(rfq.pair)
-    require_trading_hours(rfq.counterparty, now)
+    gates = look(rfq.counterparty)
+    gates.require_open(rfq.pair)
+    gates.closing(now)
     _apply_terms(rfq)
     loaded_reference(rfq.pair, now=now)
     rfq.destination = _destination(rfq.counterparty, request, now=now)
@@ -151,11 +167,9 @@ def _reject(rfq: Rfq, refusal: DeskError, *, now: datetime) -> DeskError:
 
 
 def _invite(rfq: Rfq) -> None:
-    """Ask every LP that may quote now."""
-    lps = Counterparty.objects.filter(
-        kind=Counterparty.Kind.LP, status=Counterparty.Status.ACTIVE, lp_terms__paused_at__isnull=True
-    )
-    Invitation.objects.bulk_create(Invitation(rfq=rfq, lp=lp, invited_at=rfq.created_at) for lp in lps)
+    """Ask every LP that may quote now. One query."""
+    with connection.cursor() as cursor:
+        cursor.execute(INVITE, [rfq.pk, rfq.created_at])
 
 
 def _record(name: str, rfq: Rfq, *, now: datetime) -> None:
@@ -254,18 +268,6 @@ def _known(rfq: Rfq) -> Rfq | None:
     rows = Rfq.objects.select_related("pair__quote_asset", "counterparty", "destination")
     asked = rows.filter(counterparty=rfq.counterparty, client_rfq_id=rfq.client_rfq_id)
     return asked.exclude(status=Rfq.Status.REJECTED).first()
-
-
-def _insert_or_known(rfq: Rfq) -> Rfq | None:
-    try:
-        with transaction.atomic():
-            rfq.save(force_insert=True)
-    except IntegrityError:
-        known = _known(rfq)
-        if known is None:
-            raise
-        return known
-    return None
 
 
 def _same_or_conflict(known: Rfq, asked: Rfq, request: RfqRequest) -> Rfq:

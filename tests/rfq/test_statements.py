@@ -238,7 +238,7 @@ def test_queries_are_the_same_however_many_rows(market: Market, django_assert_nu
     for more in (0, 2):
         for _again in range(more):
             deliver(market=market)
-        with django_assert_num_queries(3):
+        with django_assert_num_queries(4):
             statement_of(market.client)
 
 
