@@ -49,7 +49,11 @@ def read() -> Gate:
     """Read the gate, and keep it so until this transaction ends. One round trip."""
     with connection.cursor() as cursor:
         cursor.execute("select * from settlement_gate()")
-        is_on, is_halted, threshold, is_full = cursor.fetchone()
+        return gate_of(*cursor.fetchone())
+
+
+def gate_of(is_on: bool, is_halted: bool, threshold: Decimal, is_full: bool) -> Gate:  # noqa: FBT001 - columns of a row
+    """Make a gate of what `settlement_gate()` gives, in its order: on only where the environment allows it, too."""
     return Gate(bool(is_on and settings.AUTO_SETTLEMENT_ALLOWED), is_halted, threshold, is_full)
 
 

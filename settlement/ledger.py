@@ -83,6 +83,13 @@ def post(*postings: Posting) -> bool:
     :raises JournalConflict: a key was used before with other input.
     :raises NoAccount: a leg names an account that does not exist.
     """
+    with refusals(), connection.cursor() as cursor:
+        cursor.execute("select is_covered from settlement_post(%s::jsonb)", [as_json(postings)])
+        return all(is_covered for (is_covered,) in cursor.fetchall())
+
+
+def as_json(postings: Sequence[Posting]) -> str:
+    """The journals as the database's functions take them."""
     journals = [
         {
             "key": posting.key,
@@ -96,9 +103,7 @@ def post(*postings: Posting) -> bool:
         }
         for posting in postings
     ]
-    with refusals(), connection.cursor() as cursor:
-        cursor.execute("select is_covered from settlement_post(%s::jsonb)", [json.dumps(journals)])
-        return all(is_covered for (is_covered,) in cursor.fetchall())
+    return json.dumps(journals)
 
 
 @contextmanager

@@ -17,7 +17,8 @@ standing as (
     select account_id, layer, sum(amount) as amount from (
         select account_id, layer, amount from settlement_daysum
         union all
-        select account_id, layer, amount from settlement_entry where id > coalesce((select upto from settlement_foldmark), 0)
+        select account_id, layer, amount from settlement_entry
+        where id > coalesce((select upto from settlement_foldmark), 0)
     ) as parts group by account_id, layer
 )
 """

@@ -10,6 +10,7 @@ from typing import Protocol
 from django.db import connection
 
 from trading.lib import jobs
+from trading.lib.rows import insert_of, written
 from users import context
 from users.models import AuditEvent, AuditSeal, User
 
@@ -59,7 +60,7 @@ def record(name: str, *, actor: User | None, subject: Subject, at: datetime, cha
     :param actor: who did it; nobody for what the desk does by itself.
     """
     where = context.current()
-    event = AuditEvent.objects.create(
+    event = AuditEvent(
         at=at,
         name=name,
         actor=actor,
@@ -75,7 +76,7 @@ def record(name: str, *, actor: User | None, subject: Subject, at: datetime, cha
         request_id=where.request_id,
         address=where.address,
     )
-    jobs.defer("alerting.dispatch_event", event_id=event.pk)
+    written(event, jobs.defer_told("alerting.dispatch_event", insert_of(event), "event_id"))
     return event
 
 

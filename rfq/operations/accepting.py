@@ -1,5 +1,5 @@
 """
-The hot path: a client accepts a quote, and the trade is made. One transaction, twelve round trips.
+The hot path: a client accepts a quote, and the trade is made. One transaction, eight round trips.
 
 Order of locks: the client's row (limits and balance are checked under it), the LP's terms where they
 have a cap, then RFQ and quote. The quote is taken by a statement that compares its deadline, and the end
@@ -88,7 +88,6 @@ def accept_quote(*, quote_ref: str, actor: User, key: str, now: datetime) -> Fil
     taken = take(quote, closes=closes, now=now)
     if taken is None:
         raise _why_not(quote, hours, closes)
-    rfq.move(Rfq.Status.FILLED, at=now)
     fill = _book(quote, taken, terms.counterparty, reference, actor=actor, key=key, now=now)
     change = audit.Change(after=_facts(fill), capability="rfq.accept")
     audit.record("fill.booked", actor=actor, subject=fill, at=now, change=change)
@@ -191,12 +190,10 @@ def _book(
         price=quote.all_in_price,
         destination=rfq.destination,
     )
-    settlement = open_settlement(terms=terms, now=now)
     fill = Fill(
         ref=fill_ref,
         rfq=rfq,
         quote=quote,
-        settlement=settlement,
         client=client,
         lp=quote.lp,
         accepted_by=actor,
@@ -213,7 +210,7 @@ def _book(
         cover_bps=taken.cover_price and pricing.distance_bps(quote.all_in_price, taken.cover_price),
         **_speeds(quote, taken),
     )
-    fill.save(force_insert=True)
+    open_settlement(terms=terms, trade=fill, now=now)
     return fill
 
 

@@ -118,8 +118,8 @@ def _offer(*, offer: Offer, dealer: User, entered_by: User | None, now: datetime
     quote.save(force_insert=True)
     if not entered_by:
         _answered(quote, gates, now=now)
-    _record("quote.entered" if entered_by else "quote.submitted", quote, earlier, now=now)
     jobs.defer("rfq.sweep", later=Later(at=quote.valid_until))
+    _record("quote.entered" if entered_by else "quote.submitted", quote, earlier, now=now)
     return quote
 
 

@@ -129,8 +129,8 @@ def _ask(*, request: RfqRequest, trader: User, entered_by: User | None, now: dat
         return _reject(rfq, refusal, now=now)
     rfq.save(force_insert=True)
     _invite(rfq)
-    _record("rfq.created", rfq, now=now)
     jobs.defer("rfq.sweep", later=Later(at=rfq.expires_at))
+    _record("rfq.created", rfq, now=now)
     return rfq
 
 

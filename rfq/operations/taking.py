@@ -1,5 +1,5 @@
 """
-The one statement that trades a quote: it is taken, and its siblings learn how they ended.
+The one statement that trades a quote: it is taken, its RFQ is filled, and its siblings learn how they ended.
 
 Everything that has a deadline is compared with the database's wall clock inside it, after all locks
 are held: the quote's life, the RFQ's, the LP's promise to be heard from, the client's trading hours, and the
@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from django.db import connection
 
-from rfq.models import Quote
+from rfq.models import Quote, Rfq
 from rfq.models.trading import Side
 
 # A sibling that was past its time is expired, not beaten; the best of those beaten is the cover.
@@ -38,6 +38,10 @@ TAKE = """
         from rfq_quote quote, taken
         where quote.rfq_id = %(rfq)s and quote.status = 'active' and quote.id <> taken.id
             and quote.valid_until > taken.at
+    ),
+    filled as (
+        update rfq_rfq rfq set status = 'filled', updated_at = %(now)s
+        from taken where rfq.id = %(rfq)s and rfq.status = 'quoted'
     )
     update rfq_quote quote set
         status = case
@@ -69,7 +73,9 @@ class Taken:
 
 def take(quote: Quote, *, closes: datetime | None, now: datetime) -> Taken | None:
     """
-    Trade the quote if it is still firm, and end its siblings; nothing at all if not. Assumes the RFQ locked.
+    Trade the quote if it is still firm, fill its RFQ and end its siblings; nothing at all if not.
+
+    Assumes the RFQ locked.
 
     :param closes: when the client's present trading hours end, if they do.
     """
@@ -86,5 +92,6 @@ def take(quote: Quote, *, closes: datetime | None, now: datetime) -> Taken | Non
         rows = cursor.fetchall()
     if not rows:
         return None
+    quote.rfq.status, quote.rfq.updated_at = Rfq.Status.FILLED, now
     cover = next((price for _is_taken, _at, is_cover, price in rows if is_cover), None)
     return Taken(at=rows[0][1], cover_price=cover)

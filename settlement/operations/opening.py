@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.db import connection
+from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
 from settlement import autosettle, ledger, legs
@@ -12,6 +14,7 @@ from settlement.ledger import Posting
 from settlement.models import Asset, PayoutAddress, Settlement
 from trading.lib import jobs
 from trading.lib.errors import Unavailable
+from trading.lib.rows import insert_both
 from users.models import Counterparty
 
 Status = Settlement.Status
@@ -41,9 +44,12 @@ class Terms:
     destination: PayoutAddress | None
 
 
-def open_settlement(*, terms: Terms, now: datetime) -> Settlement:
+def open_settlement(*, terms: Terms, now: datetime, trade: Model | None = None) -> Settlement:
     """
     Hold what the client gives, accrue what the LP owes, and queue the delivery.
+
+    :param trade: the new row of what was agreed; it is written here, in one statement with the settlement that its
+        field `settlement` names. Without one the settlement stands by itself.
 
     Assumes the transaction of the trade, with the client's row locked. Where it begins: without
     cover `awaiting_funds`; with the flag off `flagged_off`, and no job, so the queue cannot grow;
@@ -65,21 +71,36 @@ def open_settlement(*, terms: Terms, now: datetime) -> Settlement:
         markup_amount=terms.markup_amount,
         price=terms.price,
         destination=terms.destination,
+        is_released=False,
         created_at=now,
         updated_at=now,
     )
-    gate = autosettle.read()  # before any balance is locked: the order `pay` takes the two in
-    if gate.is_full:
-        raise TooMuchWaits
-    is_covered = ledger.post(
+    gate, is_covered = _post_at_gate(
         Posting(f"hold:{terms.trade_ref}", "hold", settlement.ref, legs.client_hold(settlement)),
         Posting(f"accrual:{terms.trade_ref}", "accrual", settlement.ref, legs.lp_accrual(settlement)),
     )
+    if gate.is_full:
+        raise TooMuchWaits
     settlement.status, settlement.reason = next_status(settlement, gate, is_covered=is_covered)
-    settlement.save(force_insert=True)
+    if trade is None:
+        settlement.save(force_insert=True)
+    else:
+        insert_both(settlement, trade, link="settlement")
     if settlement.status == Status.APPROVED:
         jobs.defer("settlement.pay", settlement_id=settlement.pk, lock=settlement.ref)
     return settlement
+
+
+def _post_at_gate(*postings: Posting) -> tuple[Gate, bool]:
+    """
+    Read the gate, then post, unless too much waits: whether it is covered. One round trip.
+
+    The gate is read before any balance is locked: the order `pay` takes the two in.
+    """
+    with ledger.refusals(), connection.cursor() as cursor:
+        cursor.execute("select * from settlement_open(%s::jsonb)", [ledger.as_json(postings)])
+        *gate, is_covered = cursor.fetchone()
+    return autosettle.gate_of(*gate), bool(is_covered)
 
 
 def next_status(settlement: Settlement, gate: Gate, *, is_covered: bool) -> tuple[str, str]:

@@ -198,14 +198,14 @@ def test_flag_off_records_flagged_off_and_queues_no_money_job(db: None) -> None:
     assert jobs.names(queue_name="money") == []
 
 
-def test_accept_takes_at_most_twelve_round_trips(market: Market, round_trips: object) -> None:
+def test_accept_takes_at_most_eight_round_trips(market: Market, round_trips: object) -> None:
     quote = factories.quote(factories.rfq(market), market.leo)
     factories.accept(factories.quote(factories.rfq(market), market.leo), market.tara)
 
     with round_trips() as counted:  # type: ignore[operator]
         factories.accept(quote, market.tara)
 
-    assert 0 < counted.total <= 12, counted
+    assert 0 < counted.total <= 8, counted
 
 
 def assert_nothing_traded(market: Market) -> None:

@@ -10,8 +10,11 @@ from typing import Any
 from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
+from procrastinate.types import JobToDefer
+from psycopg.types.json import Jsonb
 
 from trading.lib import clock, trail
+from trading.lib.rows import Insert
 
 # Jobs to be written at the end of a batch, each with whether one that waits already will do.
 type Asked = tuple[Job, bool]
@@ -35,6 +38,18 @@ class Later:
         if self.seconds is not None:
             return clock.now() + timedelta(seconds=self.seconds)
         return self.at
+
+
+TOLD = """
+    with row as ({}), job as (
+        select procrastinate_defer_jobs_v1(
+            %s::procrastinate_job_to_defer_v1[] || (
+                %s, %s, %s, null, null, jsonb_build_object(%s::text, row.id) || %s, null
+            )::procrastinate_job_to_defer_v1
+        ) from row
+    )
+    select row.id from row, job
+"""
 
 
 def defer(
@@ -61,8 +76,40 @@ def defer(
         waiting.append((job, unless_waiting))
 
 
-def _write(asked: Sequence[Asked]) -> None:
-    """Write the jobs that are needed, in one statement."""
+def defer_told(name: str, row: Insert, argument: str) -> int:
+    """
+    Write a new row, and ask for a job that is told its id; the answer is that id.
+
+    One statement, which the jobs that wait in the batch go along with.
+
+    :raises procrastinate.exceptions.TaskNotFound: no task has that name.
+    """
+    job = app.configure_task(name, allow_unknown=False).job
+    waiting = _waiting.get()
+    others = _needed(waiting) if waiting else []
+    values = [[_written(one) for one in others], job.queue, job.task_name, job.priority, argument]
+    with connection.cursor() as cursor:
+        cursor.execute(TOLD.format(row.sql), [*row.parameters, *values, Jsonb(trail.packed({}))])
+        (pk,) = cursor.fetchone()
+    if waiting:
+        waiting.clear()
+    return int(pk)
+
+
+def _written(job: Job) -> JobToDefer:
+    return JobToDefer(
+        queue_name=job.queue,
+        task_name=job.task_name,
+        priority=job.priority,
+        lock=job.lock,
+        queueing_lock=job.queueing_lock,
+        args=Jsonb(job.task_kwargs),
+        scheduled_at=job.scheduled_at,
+    )
+
+
+def _needed(asked: Sequence[Asked]) -> list[Job]:
+    """The jobs that no other does away with."""
     sparing = {job.lock: job for job, unless_waiting in asked if unless_waiting}
     needed = [job for job, unless_waiting in asked if not unless_waiting]
     if sparing:
@@ -70,7 +117,12 @@ def _write(asked: Sequence[Asked]) -> None:
             cursor.execute(NOT_BEGUN, [list(sparing)])
             covered = {lock for (lock,) in cursor.fetchall()}
         needed += [job for lock, job in sparing.items() if lock not in covered]
-    if needed:
+    return needed
+
+
+def _write(asked: Sequence[Asked]) -> None:
+    """Write the jobs that are needed, in one statement."""
+    if needed := _needed(asked):
         app.job_manager.batch_defer_jobs(jobs=needed)
 
 

@@ -1,0 +1,62 @@
+"""New rows written as part of a larger statement: two that belong together, or one and what follows from it."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import Field, Model
+
+BOTH = "with first as ({first}), second as ({second}) select first.id, second.id from first, second"
+
+
+class Insert(NamedTuple):
+    """An INSERT that returns the new row's id, and its parameters."""
+
+    sql: str
+    parameters: tuple[Any, ...]
+
+
+def insert_of(row: Model, links: Mapping[str, str] | None = None) -> Insert:
+    """
+    What the ORM would send to write this new row.
+
+    :param links: SQL in place of the values of some columns: that of the id of a row the same statement writes.
+    """
+    links = links or {}
+    values = tuple(
+        field.get_db_prep_save(field.pre_save(row, add=True), connection)  # type: ignore[no-untyped-call]
+        for field in _fields(type(row))
+        if field.column not in links
+    )
+    return Insert(_text(type(row), tuple(sorted(links.items()))), values)
+
+
+def insert_both(first: Model, second: Model, *, link: str) -> None:
+    """Write two new rows in one statement; `link` is the second one's field that names the first."""
+    column = second._meta.get_field(link).column
+    one, other = insert_of(first), insert_of(second, {column: "(select id from first)"})
+    with connection.cursor() as cursor:
+        cursor.execute(BOTH.format(first=one.sql, second=other.sql), [*one.parameters, *other.parameters])
+        written(first, (ids := cursor.fetchone())[0])
+    setattr(second, link, first)
+    written(second, ids[1])
+
+
+def written(row: Model, pk: int) -> None:
+    """Let a row know that it stands in the database, and by which id."""
+    row.pk = pk
+    row._state.adding, row._state.db = False, connection.alias
+
+
+@cache
+def _fields(model: type[Model]) -> "tuple[Field[Any, Any], ...]":  # the class is not generic at run time
+    return tuple(field for field in model._meta.concrete_fields if not field.primary_key)
+
+
+@cache
+def _text(model: type[Model], links: tuple[tuple[str, str], ...]) -> str:
+    given = dict(links)
+    columns = ", ".join(f'"{field.column}"' for field in _fields(model))
+    values = ", ".join(given.get(field.column, "%s") for field in _fields(model))
+    return f'insert into "{model._meta.db_table}" ({columns}) values ({values}) returning id'  # noqa: S608
