@@ -14,6 +14,11 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.RemoveIndex(model_name="fill", name="fill_client_day"),
+        migrations.AddIndex(
+            model_name="fill",
+            index=models.Index(fields=["client", "filled_at"], include=["base_amount"], name="fill_client_day"),
+        ),
         migrations.AlterField(
             model_name='fill',
             name='accepted_by',

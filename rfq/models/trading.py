@@ -246,7 +246,7 @@ class Fill(models.Model):
 
     class Meta:
         indexes = [
-            models.Index(fields=["client", "filled_at"], name="fill_client_day"),
+            models.Index(fields=["client", "filled_at"], include=["base_amount"], name="fill_client_day"),
             models.Index(fields=["lp", "filled_at"], name="fill_lp_day"),
             models.Index(fields=["filled_at"], name="fill_day"),
         ]

@@ -31,7 +31,6 @@ from rfq.models.trading import Side
 from rfq.operations.gates import closing_of, lock_cap, require_within, why_stopped
 from rfq.operations.requesting import check_size
 from rfq.operations.taking import Taken, take
-from rfq.queries import REVERSED
 from rfq.references import Reference, loaded_reference, why_lapsed
 from settlement.operations import Terms, open_settlement
 from trading.lib.clock import DatabaseClock
@@ -115,16 +114,18 @@ def _lock_client(quote_ref: str, actor: User) -> TradingTerms:
 
 def _lock_quote(quote_ref: str, *, key: str, now: datetime) -> Quote:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    fills = Fill.objects.filter(client=OuterRef("rfq__counterparty"), filled_at__gte=today).exclude(REVERSED).order_by()
-    traded = Coalesce(
-        Subquery(fills.values("client").annotate(total=Sum("base_amount")).values("total")),
-        Value(Decimal(0)),
-        output_field=AMOUNT,
-    )
+    fills = Fill.objects.filter(client=OuterRef("rfq__counterparty"), filled_at__gte=today).order_by()
+    # The few that were taken back are taken off, so that of all the others nothing but the fill is looked at.
+    traded = _total(fills) - _total(fills.filter(settlement__reversal__isnull=False))
     related = ("rfq__pair__quote_asset", "rfq__pair__reference_state__latest", "rfq__destination", "lp")
     used = Exists(Fill.objects.filter(client=OuterRef("rfq__counterparty"), idempotency_key=key))
     rows = Quote.objects.select_related(*related).annotate(traded_today=traded, is_key_used=used, **_quoted_at())
     return rows.select_for_update(of=("rfq", "self")).get(ref=quote_ref)
+
+
+def _total(fills: QuerySet[Fill]) -> Coalesce:
+    summed = Subquery(fills.values("client").annotate(total=Sum("base_amount")).values("total"))
+    return Coalesce(summed, Value(Decimal(0)), output_field=AMOUNT)
 
 
 def _quoted_at() -> dict[str, Subquery]:

@@ -153,6 +153,11 @@ class Settlement(StateMachine):
                 ),
                 name="settlement_lp_unsettled",
             ),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(status__in=["flagged_off", "blocked", "needs_review"]),
+                name="settlement_waiting",
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(base_amount__gt=0, quote_amount__gt=0), name="settlement_positive"),

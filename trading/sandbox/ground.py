@@ -32,7 +32,9 @@ class Ground:
 
     def open(self, extra: Mapping[str, str]) -> None:
         """
-        Start the database and bring it to what the sandbox's seed makes; what is damaged, or of another desk, is made anew.
+        Start the database and bring it to what the sandbox's seed makes.
+
+        What is damaged, or of another version of the desk, is made anew.
 
         :param extra: what the desk's programs get in their environment besides.
         """

@@ -15,8 +15,8 @@ USUAL = Plan()
 
 class Command(BaseCommand):
     help = (
-        "Measure whole lifecycles (RFQ, three quotes, accept, settle) through the desk's operations, and the same writes"
-        " as plain SQL by psycopg and by pgbench, on a private PostgreSQL, in one run."
+        "Measure whole lifecycles (RFQ, three quotes, accept, settle) through the desk's operations, and the same"
+        " writes as plain SQL by psycopg and by pgbench, on a private PostgreSQL, in one run."
     )
     requires_system_checks = ()
 

@@ -12,7 +12,7 @@ from trading.sandbox.bench import ours
 from trading.sandbox.bench.parties import AMOUNT, Parties
 from users.models import AuditEvent
 
-POSTS = "settlement_post"
+POSTS = ("settlement_open(", "settlement_post(")
 
 
 def values(who: Parties) -> dict[str, str]:
@@ -20,7 +20,7 @@ def values(who: Parties) -> dict[str, str]:
     journals: list[str] = []
 
     def listen(execute: Callable[..., object], sql: str, parameters: list[str], *rest: object) -> object:
-        if POSTS in sql:
+        if any(name in sql for name in POSTS):
             journals.extend(parameters)
         return execute(sql, parameters, *rest)
 

@@ -1,41 +1,46 @@
-"""
-The lifecycle as plain SQL, for pgbench and for psycopg: what somebody would write who needs these rows and nothing else.
+r"""
+The lifecycle as plain SQL, for pgbench and for psycopg: what somebody would write who needs these rows alone.
 
-One text serves both. `:name` is a variable; `\\gset` keeps the columns of the one row that came. Texts and journals that a
-lifecycle of ours wrote are given as patterns in which references stand as `@rfq`, `@fill` and so on. `#` is the number of a quote.
+One text serves both. `:name` is a variable; `\gset` keeps the columns of the one row that came. Texts and journals that
+a lifecycle of ours wrote are given as patterns in which references stand as `@rfq`, `@fill` and so on. `#` is the number
+of a quote.
 """
 
 import re
 
 from rfq.operations.taking import TAKE
 
-REF = "translate(upper(left(md5(random()::text), 8)), '01', 'GH')"
 OF_TRADE = {"fill": "fill_ref", "settlement": "settlement_ref"}
+REF = "translate(upper(left(md5(random()::text), 8)), '01', 'GH')"
 JOB = "procrastinate_job_to_defer_v1"
-DISPATCH = f"('messages', 'alerting.dispatch_event', 0, null, null, jsonb_build_object('event_id', :event::bigint), null)::{JOB}"
+RATE = """join rfq_referencestate as state on state.pair_id = pair.id
+join rfq_referencerate as rate on rate.id = state.latest_id"""
 
 
-def _audit(name: str, actor: str, capability: str, subject: str, ref: str, after: str) -> str:
+def _audit(name: str, subject: str, after: str, *, actor: str = "", capability: str = "", job: str = "") -> str:
+    """The event of an act and the job that tells of it, with one job more where the act asks for one."""
     who = f":{actor}::bigint, :{actor}_name" if actor else "null, 'system'"
-    return f"""insert into users_auditevent (at, name, actor_id, actor_name, capability, subject_type, subject_ref, before, after,
-    reason, secondary_approver_id, digest, request_id, address)
-values (now(), '{name}', {who}, '{capability}', '{subject}', {ref}, '{{}}', {after}::jsonb, '', null, null, '', null)
-returning id as event \\gset"""  # noqa: S608 - of this module's words alone
+    kind = re.sub("[#_].*", "", subject)
+    told = "('messages', 'alerting.dispatch_event', 0, null, null, jsonb_build_object('event_id', event.id), null)"
+    jobs = ", ".join(f"{one}::{JOB}" for one in (job, told) if one)
+    return f"""with event as (
+    insert into users_auditevent (at, name, actor_id, actor_name, capability, subject_type, subject_ref,
+        before, after, reason, secondary_approver_id, digest, request_id, address)
+    values (now(), '{name}', {who}, '{capability}', '{kind}', :{subject},
+        '{{}}', {after}::jsonb, '', null, null, '', null) returning id
+) select procrastinate_defer_jobs_v1(array[{jobs}]) from event;"""  # noqa: S608 - of this module's words alone
 
 
 def _filled(pattern: str, **refs: str) -> str:
     """A pattern with its references in their places."""
+    filled = f":{pattern}"
     for mark, ref in refs.items():
-        pattern = f"replace({pattern}, '@{mark}', :{ref})"
-    return pattern
+        filled = f"replace({filled}, '@{mark}', :{ref})"
+    return filled
 
 
-def _jobs(*more: str) -> str:
-    return f"select procrastinate_defer_jobs_v1(array[{', '.join((DISPATCH, *more))}]);"
-
-
-def _sweep(at: str) -> str:
-    return f"('default', 'rfq.sweep', 0, null, null, '{{}}', {at})::{JOB}"
+def _sweep(seconds: int) -> str:
+    return f"('default', 'rfq.sweep', 0, null, null, '{{}}', now() + interval '{seconds} s')"
 
 
 def _taken() -> str:
@@ -46,46 +51,53 @@ def _taken() -> str:
 
 REQUEST = f"""
 begin;
-select terms.markup_bps, terms.minimum, terms.maximum, client.status, hours.windows, rate.mid, market.paused_at, known.id
+select terms.markup_bps, terms.minimum, terms.maximum, client.status, hours.windows, rate.mid, market.paused_at,
+    known.id
 from rfq_tradingterms as terms join users_counterparty as client on client.id = terms.counterparty_id
-join rfq_pair as pair on pair.id = terms.pair_id
-join rfq_referencestate as state on state.pair_id = pair.id join rfq_referencerate as rate on rate.id = state.latest_id
+join rfq_pair as pair on pair.id = terms.pair_id {RATE}
 left join rfq_tradinghours as hours on hours.counterparty_id = client.id
 left join rfq_marketstate as market on true
 left join rfq_rfq as known on known.counterparty_id = client.id and known.client_rfq_id = :own
 where terms.counterparty_id = :client and terms.pair_id = :pair;
-insert into rfq_rfq (ref, counterparty_id, requested_by_id, client_rfq_id, pair_id, side, quote_amount, markup_bps, status,
-    created_at, updated_at, expires_at)
-values ('RFQ-' || {REF}, :client, :trader, :own, :pair, 'buy', :amount, :markup, 'open', now(), now(), now() + interval '90 s')
+insert into rfq_rfq (ref, counterparty_id, requested_by_id, client_rfq_id, pair_id, side, quote_amount, markup_bps,
+    status, created_at, updated_at, expires_at)
+values ('RFQ-' || {REF}, :client, :trader, :own, :pair, 'buy', :amount, :markup,
+    'open', now(), now(), now() + interval '90 s')
 returning id as rfq, ref as rfq_ref \\gset
 insert into rfq_invitation (rfq_id, lp_id, invited_at)
 select :rfq::bigint, lp.id, now() from users_counterparty as lp left join rfq_lpterms as terms on terms.lp_id = lp.id
 where lp.kind = 'lp' and lp.status = 'active' and terms.paused_at is null;
-{_audit("rfq.created", "trader", "rfq.request", "rfq", ":rfq_ref", ":after_rfq")}
-{_jobs(_sweep("now() + interval '90 s'"))}
+{_audit("rfq.created", "rfq_ref", ":after_rfq", actor="trader", capability="rfq.request", job=_sweep(90))}
 commit;
 """  # noqa: S608
 
 QUOTE = f"""
 begin;
-select terms.paused_at, hours.windows from users_counterparty as lp left join rfq_lpterms as terms on terms.lp_id = lp.id
-left join rfq_tradinghours as hours on hours.counterparty_id = lp.id where lp.id = :lp# for share of lp;
-select rfq.status, rfq.side, rfq.quote_amount, rfq.markup_bps, rfq.expires_at > clock_timestamp(), pair.price_scale,
-    policy.band_bps, rate.mid, rate.sources, market.paused_at
+select lp.status from users_counterparty as lp where lp.id = :lp# for share;
+select rfq.status, rfq.side, rfq.quote_amount, rfq.markup_bps, pair.price_scale, policy.band_bps, rate.mid, rate.sources
 from rfq_rfq as rfq join rfq_pair as pair on pair.id = rfq.pair_id
-join rfq_referencepolicy as policy on policy.pair_id = pair.id
-join rfq_referencestate as state on state.pair_id = pair.id join rfq_referencerate as rate on rate.id = state.latest_id
-left join rfq_marketstate as market on true where rfq.ref = :rfq_ref for update of rfq;
-select id from rfq_quote where lp_id = :lp# and (idempotency_key = :own::text || '-#' or rfq_id = :rfq and status = 'active');
-insert into rfq_quote (ref, rfq_id, lp_id, quoted_by_id, idempotency_key, price, all_in_price, base_amount, quote_amount,
-    lp_quote_amount, markup_amount, reference, spread_bps, status, created_at, updated_at, valid_until)
-values ('QTE-' || {REF}, :rfq, :lp#, :dealer#, :own::text || '-#', :price#, :all_in#, :base#, :amount, :lp_quote#, :markup#,
-    :reference, :spread#, 'active', now(), now(), now() + interval '30 s')
+join rfq_referencepolicy as policy on policy.pair_id = pair.id {RATE} where rfq.ref = :rfq_ref for update of rfq;
+select terms.paused_at, hours.windows, market.paused_at, said.id,
+    (select expires_at > clock_timestamp() from rfq_rfq where id = :rfq)
+from users_counterparty as lp left join rfq_lpterms as terms on terms.lp_id = lp.id
+left join rfq_tradinghours as hours on hours.counterparty_id = lp.id left join rfq_marketstate as market on true
+left join rfq_quote as said on said.lp_id = lp.id and said.rfq_id = :rfq and said.status = 'active' where lp.id = :lp#;
+insert into rfq_quote (ref, rfq_id, lp_id, quoted_by_id, idempotency_key, price, all_in_price, base_amount,
+    quote_amount, lp_quote_amount, markup_amount, reference, spread_bps, status, created_at, updated_at, valid_until)
+values ('QTE-' || {REF}, :rfq, :lp#, :dealer#, :own::text || '-#', :price#, :all_in#, :base#,
+    :amount, :lp_quote#, :markup#, :reference, :spread#, 'active', now(), now(), now() + interval '30 s')
 returning id as quote#, ref as quote#_ref \\gset
 update rfq_rfq set status = 'quoted', updated_at = now() where id = :rfq and status = 'open';
-insert into rfq_invitation (rfq_id, lp_id, invited_at) values (:rfq, :lp#, now()) on conflict do nothing;
-{_audit("quote.submitted", "dealer#", "rfq.quote", "quote", ":quote#_ref", _filled(":after_quote#", rfq="rfq_ref"))}
-{_jobs(_sweep("now() + interval '30 s'"))}
+{
+    _audit(
+        "quote.submitted",
+        "quote#_ref",
+        _filled("after_quote#", rfq="rfq_ref"),
+        actor="dealer#",
+        capability="rfq.quote",
+        job=_sweep(30),
+    )
+}
 commit;
 """  # noqa: S608
 
@@ -95,27 +107,34 @@ select client.status, terms.minimum, terms.maximum, terms.daily_notional, hours.
 from rfq_tradingterms as terms join users_counterparty as client on client.id = terms.counterparty_id
 left join rfq_tradinghours as hours on hours.counterparty_id = client.id
 where terms.counterparty_id = :client and terms.pair_id = :pair for update of client;
-select quote.*, rfq.*, rate.*, coalesce((select sum(base_amount) from rfq_fill where client_id = :client and filled_at >= date_trunc('day', now())), 0)
-from rfq_quote as quote join rfq_rfq as rfq on rfq.id = quote.rfq_id
-join rfq_referencestate as state on state.pair_id = rfq.pair_id join rfq_referencerate as rate on rate.id = state.latest_id
-where quote.ref = :quote#_ref for update of quote, rfq;
+select quote.*, rfq.*, rate.*, coalesce((
+    select sum(base_amount) from rfq_fill where client_id = :client and filled_at >= date_trunc('day', now())
+), 0) from rfq_quote as quote join rfq_rfq as rfq on rfq.id = quote.rfq_id join rfq_pair as pair on pair.id = rfq.pair_id
+{RATE} where quote.ref = :quote#_ref for update of quote, rfq;
 {_taken()};
-update rfq_rfq set status = 'filled', updated_at = now() where id = :rfq and status = 'quoted';
-select is_on from settlement_gate();
 select 'FIL-' || {REF} as fill_ref, 'STL-' || {REF} as settlement_ref \\gset
-select is_covered from settlement_post({_filled(":journals_trade", **OF_TRADE)}::jsonb);
+select is_on, is_covered from settlement_open({_filled("journals_trade", **OF_TRADE)}::jsonb);
 insert into settlement_settlement (ref, trade_ref, client_id, lp_id, side, base_amount, quote_asset_id, quote_amount,
     lp_quote_amount, markup_amount, price, status, reason, detail, created_at, updated_at)
-values (:settlement_ref, :fill_ref, :client, :lp#, 'buy', :base#, :fiat, :amount, :lp_quote#, :markup#, :all_in#, 'approved',
-    'covered', '', now(), now())
+values (:settlement_ref, :fill_ref, :client, :lp#, 'buy', :base#, :fiat, :amount,
+    :lp_quote#, :markup#, :all_in#, 'approved', 'covered', '', now(), now())
 returning id as settlement \\gset
-insert into rfq_fill (ref, rfq_id, quote_id, settlement_id, client_id, lp_id, accepted_by_id, idempotency_key, side, base_amount,
-    quote_amount, price, lp_price, first_quote_ms, best_quote_ms, decision_ms, quote_left_ms, reference, spread_bps,
-    lp_spread_bps, cover_bps, filled_at)
-values (:fill_ref, :rfq, :quote#, :settlement, :client, :lp#, :trader, :own, 'buy', :base#, :amount, :all_in#, :price#, 1, 1, 1,
-    29000, :reference, :spread#, 0, 10, now());
-{_audit("fill.booked", "trader", "rfq.accept", "fill", ":fill_ref", _filled(":after_fill", rfq="rfq_ref", settlement="settlement_ref", **{"quote#": "quote#_ref"}))}
-{_jobs(f"('money', 'settlement.pay', 0, :settlement_ref, null, jsonb_build_object('settlement_id', :settlement::bigint), null)::{JOB}")}
+insert into rfq_fill (ref, rfq_id, quote_id, settlement_id, client_id, lp_id, accepted_by_id, idempotency_key, side,
+    base_amount, quote_amount, price, lp_price, first_quote_ms, best_quote_ms, decision_ms, quote_left_ms, reference,
+    spread_bps, lp_spread_bps, cover_bps, filled_at)
+values (:fill_ref, :rfq, :quote#, :settlement, :client, :lp#, :trader, :own, 'buy',
+    :base#, :amount, :all_in#, :price#, 1, 1, 1, 29000, :reference, :spread#, 0, 10, now());
+{
+    _audit(
+        "fill.booked",
+        "fill_ref",
+        _filled("after_fill", rfq="rfq_ref", settlement="settlement_ref", **{"quote#": "quote#_ref"}),
+        actor="trader",
+        capability="rfq.accept",
+        job="('money', 'settlement.pay', 0, :settlement_ref, null,"
+        " jsonb_build_object('settlement_id', :settlement::bigint), null)",
+    )
+}
 commit;
 """  # noqa: S608
 
@@ -123,11 +142,11 @@ SETTLE = f"""
 begin;
 select * from settlement_settlement where id = :settlement for update;
 select is_on from settlement_gate();
-select is_covered from settlement_post({_filled(":journals_delivery", **OF_TRADE)}::jsonb);
-update settlement_settlement set status = 'settled', reason = 'delivered', detail = '', settled_at = now(), updated_at = now()
+select is_covered from settlement_post({_filled("journals_delivery", **OF_TRADE)}::jsonb);
+update settlement_settlement
+set status = 'settled', reason = 'delivered', detail = '', settled_at = now(), updated_at = now()
 where id = :settlement and status = 'approved';
-{_audit("settlement.settled", "", "", "settlement", ":settlement_ref", _filled(":after_settled", fill="fill_ref"))}
-{_jobs()}
+{_audit("settlement.settled", "settlement_ref", _filled("after_settled", fill="fill_ref"))}
 commit;
 """  # noqa: S608
 
