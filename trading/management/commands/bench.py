@@ -22,11 +22,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--processes", type=int, default=USUAL.processes, help="that trade beside each other")
-        parser.add_argument("--seconds", type=float, default=USUAL.seconds, help="of each of the three")
+        parser.add_argument("--turns", type=int, default=USUAL.turns, help="in which the three follow one another")
+        parser.add_argument("--seconds", type=float, default=USUAL.seconds, help="of each of the three in each turn")
         parser.add_argument("--json", action="store_true", help="nothing but one JSON object")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        plan = Plan(processes=options["processes"], seconds=options["seconds"])
+        plan = Plan(processes=options["processes"], turns=options["turns"], seconds=options["seconds"])
         try:
             with race.ground() as ground:
                 found = Race(ground, plan).run()

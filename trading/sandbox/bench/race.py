@@ -7,9 +7,9 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import quantiles
+from statistics import mean, median, quantiles
 from typing import Any, LiteralString
 
 import psycopg
@@ -23,7 +23,7 @@ type Json = dict[str, Any]
 
 HOME, CLUSTER_HOME = LOCAL / "bench", LOCAL / "postgres-bench"
 MILLISECONDS = 1000
-BLUR = 0.5
+BLUR = 0.9
 PATIENCE = 120.0  # beyond what was asked for: to start, and to come to an end
 OWN = "\\set own random(1, 1000000000000000)\n"
 # What one lifecycle adds to each table; what stands there briefly (jobs' events) counts, too.
@@ -39,10 +39,11 @@ class OtherWrites(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many processes trade beside each other, and for how many seconds each of the three runs."""
+    """How many processes trade beside each other, in how many turns, and for how many seconds each of the three."""
 
     processes: int = 2
-    seconds: float = 10.0
+    turns: int = 3
+    seconds: float = 5.0
 
 
 @contextmanager
@@ -76,18 +77,26 @@ class Race:
             files = [Path(folder) / f"{number}.json" for number in range(self._plan.processes)]
             for file, values in zip(files, prepared["values"], strict=True):
                 file.write_text(json.dumps({"values": values, "steps": self._steps}))
-            ours = self._together([("trading.sandbox.bench.ours", str(n)) for n in range(self._plan.processes)])
-            plain = self._together([("trading.sandbox.bench.plain", str(file)) for file in files])
-            bare = self._pgbench(prepared["values"])
+            turns = [self._turn(files, prepared["values"]) for _ in range(self._plan.turns)]
+        ours, plain = (_added([turn[name] for turn in turns]) for name in ("ours", "psycopg"))
         _same_writes(ours, plain)
+        bare = {"per_second": round(mean(turn["pgbench"]["per_second"] for turn in turns), 1)}
         return {
-            "plan": {"processes": self._plan.processes, "seconds": self._plan.seconds},
+            "plan": asdict(self._plan),
             "ours": ours,
             "psycopg": plain,
             "pgbench": bare,
             "said": prepared["said"],
-            "ratio_to_psycopg": round(ours["per_second"] / plain["per_second"], 3),
-            "ratio_to_pgbench": round(ours["per_second"] / bare["per_second"], 3),
+            "ratio_to_psycopg": round(median(_ratio(turn, "psycopg") for turn in turns), 3),
+            "ratio_to_pgbench": round(median(_ratio(turn, "pgbench") for turn in turns), 3),
+        }
+
+    def _turn(self, files: list[Path], values: list[dict[str, str]]) -> Json:
+        """Each of the three once, close together: a machine is not equally fast from one minute to the next."""
+        return {
+            "ours": self._together([("trading.sandbox.bench.ours", str(n)) for n in range(self._plan.processes)]),
+            "psycopg": self._together([("trading.sandbox.bench.plain", str(file)) for file in files]),
+            "pgbench": self._pgbench(values),
         }
 
     def _command(self, module: str, *arguments: str) -> str:
@@ -150,17 +159,35 @@ class Race:
 
 
 def _summed(told: list[Json], before: Mapping[str, int], after: Mapping[str, int]) -> Json:
-    rounds = sum(one["lifecycles"] for one in told)
+    """What processes did beside each other."""
     steps: dict[str, list[float]] = {}
     for one in told:
         for name, took in one["steps"].items():
             steps.setdefault(name, []).extend(took)
     return {
-        "per_second": round(sum(one["lifecycles"] / one["seconds"] for one in told), 1),
-        "cpu_ms_per_lifecycle": round(sum(one["cpu_seconds"] for one in told) / rounds * MILLISECONDS, 2),
-        "steps_ms": {name: _spread(took) for name, took in steps.items()},
-        "rows": {name: round((after[name] - before.get(name, 0)) / rounds, 1) for name in after},
+        "per_second": sum(one["lifecycles"] / one["seconds"] for one in told),
+        "lifecycles": sum(one["lifecycles"] for one in told),
+        "cpu_seconds": sum(one["cpu_seconds"] for one in told),
+        "steps": steps,
+        "rows": {name: number - before.get(name, 0) for name, number in after.items()},
     }
+
+
+def _added(turns: list[Json]) -> Json:
+    """What was done in all turns, for one lifecycle each; tables that got no row are left out."""
+    rounds = sum(turn["lifecycles"] for turn in turns)
+    rows = {name: sum(turn["rows"][name] for turn in turns) / rounds for name in turns[0]["rows"]}
+    steps = {name: [took for turn in turns for took in turn["steps"][name]] for name in turns[0]["steps"]}
+    return {
+        "per_second": round(mean(turn["per_second"] for turn in turns), 1),
+        "cpu_ms_per_lifecycle": round(sum(turn["cpu_seconds"] for turn in turns) / rounds * MILLISECONDS, 2),
+        "steps_ms": {name: _spread(took) for name, took in steps.items()},
+        "rows": {name: round(number, 1) for name, number in rows.items() if number >= BLUR},
+    }
+
+
+def _ratio(turn: Json, other: str) -> float:
+    return float(turn["ours"]["per_second"] / turn[other]["per_second"])
 
 
 def _spread(took: list[float]) -> dict[str, float]:
@@ -171,9 +198,9 @@ def _spread(took: list[float]) -> dict[str, float]:
 def _same_writes(ours: Json, plain: Json) -> None:
     """Both added the same rows to the same tables; a lifecycle cut off at the end may blur the first decimal."""
     other = {
-        name: (ours["rows"][name], plain["rows"][name])
-        for name in ours["rows"]
-        if abs(ours["rows"][name] - plain["rows"][name]) > BLUR
+        name: (ours["rows"].get(name, 0), plain["rows"].get(name, 0))
+        for name in sorted({*ours["rows"], *plain["rows"]})
+        if abs(ours["rows"].get(name, 0) - plain["rows"].get(name, 0)) > BLUR
     }
     if other:
         raise OtherWrites(f"Rows per lifecycle of ours and of psycopg differ: {other}")

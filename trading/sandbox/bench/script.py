@@ -2,8 +2,8 @@ r"""
 The lifecycle as plain SQL, for pgbench and for psycopg: what somebody would write who needs these rows alone.
 
 One text serves both. `:name` is a variable; `\gset` keeps the columns of the one row that came. Texts and journals that
-a lifecycle of ours wrote are given as patterns in which references stand as `@rfq`, `@fill` and so on. `#` is the number
-of a quote.
+a lifecycle of ours wrote are given as patterns in which references stand as `@rfq`, `@fill` and so on. `#` is a quote's
+number.
 """
 
 import re
@@ -109,7 +109,8 @@ left join rfq_tradinghours as hours on hours.counterparty_id = client.id
 where terms.counterparty_id = :client and terms.pair_id = :pair for update of client;
 select quote.*, rfq.*, rate.*, coalesce((
     select sum(base_amount) from rfq_fill where client_id = :client and filled_at >= date_trunc('day', now())
-), 0) from rfq_quote as quote join rfq_rfq as rfq on rfq.id = quote.rfq_id join rfq_pair as pair on pair.id = rfq.pair_id
+), 0)
+from rfq_quote as quote join rfq_rfq as rfq on rfq.id = quote.rfq_id join rfq_pair as pair on pair.id = rfq.pair_id
 {RATE} where quote.ref = :quote#_ref for update of quote, rfq;
 {_taken()};
 select 'FIL-' || {REF} as fill_ref, 'STL-' || {REF} as settlement_ref \\gset
