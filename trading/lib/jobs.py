@@ -143,12 +143,19 @@ def batch() -> Iterator[None]:
 
 @contextmanager
 def savepoint() -> Iterator[None]:
-    """Inside `batch`: when what is done inside fails, forget the jobs it asked for, as the database does its rows."""
-    waiting = _waiting.get()
-    before = len(waiting or ())
+    """
+    Inside `batch`: when what is done inside fails, forget the jobs it asked for, as the database does its rows.
+
+    Until then they wait by themselves: what was asked for before it may not be written inside, or it would go, too.
+    """
+    outer = _waiting.get()
+    if outer is None:
+        yield
+        return
+    inner: list[Asked] = []
+    token = _waiting.set(inner)
     try:
         yield
-    except BaseException:
-        if waiting is not None:
-            del waiting[before:]
-        raise
+    finally:
+        _waiting.reset(token)
+    outer.extend(inner)
