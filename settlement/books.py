@@ -333,9 +333,8 @@ def _with_running(of: LedgerAccount, page: list[Entry], now: Standing) -> list[L
     running: dict[str, Decimal] = {POSTED: now.posted - newer["posted"], HELD: now.held - newer["held"]}
     shown = {entry.pk: entry for entry in page}
     lines = []
-    between = Entry.objects.filter(account=of, pk__lte=page[0].pk, pk__gte=page[-1].pk)
-    between = between.order_by("-pk").values_list("pk", "layer", "amount")
-    for pk, layer, amount in between:
+    between = Entry.objects.filter(account=of, pk__lte=page[0].pk, pk__gte=page[-1].pk).order_by("-pk")
+    for pk, layer, amount in between.values_list("pk", "layer", "amount"):
         if pk in shown:
             lines.append(_line(of, shown[pk], running[layer]))
         running[layer] -= amount

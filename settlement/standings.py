@@ -67,7 +67,7 @@ def of_accounts_before(accounts: Collection[int], instant: datetime) -> dict[int
     return _read(AT, accounts=list(accounts), at=instant - INSTANT)
 
 
-def _read(standing: str, **values: object) -> dict[int, Standing]:
+def _read(standing: str, **values: list[int] | datetime) -> dict[int, Standing]:
     with connection.cursor() as cursor:
         cursor.execute(f"with {standing} {OF_ACCOUNTS}", values)
         return {pk: Standing(posted, held) for pk, posted, held in cursor.fetchall()}

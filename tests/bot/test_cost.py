@@ -10,9 +10,9 @@ from alerting.models import InboundUpdate, OutboundMessage
 from tests import factories
 from tests.alerting.test_inbox import raw
 from tests.bot.scene import TARA, link
-from tests.conftest import Counted
 from tests.one_thread import in_one_thread
 from trading.lib import clock
+from trading.sandbox.bench.trips import Counted
 from trading.sandbox.telegram.client import SandboxClient
 
 HANDLED, ANSWERED = 13, 10

@@ -87,9 +87,10 @@ def defer_told(name: str, row: Insert, argument: str) -> int:
     job = app.configure_task(name, allow_unknown=False).job
     waiting = _waiting.get()
     others = _needed(waiting) if waiting else []
-    values = [[_written(one) for one in others], job.queue, job.task_name, job.priority, argument]
+    with_them = [_written(one) for one in others]
+    values: list[Any] = [with_them, job.queue, job.task_name, job.priority, argument, Jsonb(trail.packed({}))]
     with connection.cursor() as cursor:
-        cursor.execute(TOLD.format(row.sql), [*row.parameters, *values, Jsonb(trail.packed({}))])
+        cursor.execute(TOLD.format(row.sql), [*row.parameters, *values])
         (pk,) = cursor.fetchone()
     if waiting:
         waiting.clear()
@@ -103,7 +104,7 @@ def _written(job: Job) -> JobToDefer:
         priority=job.priority,
         lock=job.lock,
         queueing_lock=job.queueing_lock,
-        args=Jsonb(job.task_kwargs),
+        args=Jsonb(job.task_kwargs),  # type: ignore[arg-type]  # as the library's own connector sends it
         scheduled_at=job.scheduled_at,
     )
 

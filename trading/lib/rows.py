@@ -25,7 +25,7 @@ def insert_of(row: Model, links: Mapping[str, str] | None = None) -> Insert:
     """
     links = links or {}
     values = tuple(
-        field.get_db_prep_save(field.pre_save(row, add=True), connection)  # type: ignore[no-untyped-call]
+        field.get_db_prep_save(field.pre_save(row, add=True), connection)
         for field in _fields(type(row))
         if field.column not in links
     )
@@ -34,8 +34,8 @@ def insert_of(row: Model, links: Mapping[str, str] | None = None) -> Insert:
 
 def insert_both(first: Model, second: Model, *, link: str) -> None:
     """Write two new rows in one statement; `link` is the second one's field that names the first."""
-    column = second._meta.get_field(link).column
-    one, other = insert_of(first), insert_of(second, {column: "(select id from first)"})
+    named = f"{link}_id"
+    one, other = insert_of(first), insert_of(second, {named: "(select id from first)"})
     with connection.cursor() as cursor:
         cursor.execute(BOTH.format(first=one.sql, second=other.sql), [*one.parameters, *other.parameters])
         written(first, (ids := cursor.fetchone())[0])
@@ -57,6 +57,7 @@ def _fields(model: type[Model]) -> "tuple[Field[Any, Any], ...]":  # the class i
 @cache
 def _text(model: type[Model], links: tuple[tuple[str, str], ...]) -> str:
     given = dict(links)
-    columns = ", ".join(f'"{field.column}"' for field in _fields(model))
-    values = ", ".join(given.get(field.column, "%s") for field in _fields(model))
+    names = [str(field.column) for field in _fields(model)]
+    columns = ", ".join(f'"{name}"' for name in names)
+    values = ", ".join(given.get(name, "%s") for name in names)
     return f'insert into "{model._meta.db_table}" ({columns}) values ({values}) returning id'  # noqa: S608

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import partial
 from typing import NoReturn
 
 import django
@@ -60,7 +61,7 @@ def _never(*_arguments: object) -> NoReturn:
 def main() -> None:
     """Trade for so many seconds."""
     who = parties(int(sys.argv[1]))
-    pace.run(lambda lap: lifecycle(who, lap) and None, float(sys.argv[2]))
+    pace.run(partial(lifecycle, who), float(sys.argv[2]))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ class _Running:
         self._into.append((time.perf_counter() - self._began) * MILLISECONDS)
 
 
-def run(lifecycle: Callable[[Lap], None], seconds: float) -> None:
+def run(lifecycle: Callable[[Lap], object], seconds: float) -> None:
     """
     Warm up, say so, wait for a line on standard input, go round for so long, and print what was measured as JSON.
 

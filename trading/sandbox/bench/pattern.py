@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from decimal import Decimal
 
 from django.db import connection
 
@@ -57,7 +56,7 @@ def _of_client(who: Parties, settlement: Settlement, fill: Fill) -> dict[str, ob
 
 
 def _of_quote(number: int, quote: Quote, refs: dict[str, str]) -> dict[str, object]:
-    of: dict[str, Decimal | int | str | None] = {
+    of: dict[str, object] = {
         "lp": quote.lp_id,
         "dealer": quote.quoted_by_id,
         "price": quote.price,

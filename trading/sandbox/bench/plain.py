@@ -48,7 +48,7 @@ class Plain:
     def lifecycle(self, lap: Lap) -> None:
         """One, from the request to the delivery."""
         own = str(int.from_bytes(secrets.token_bytes(OWN_BYTES)))
-        variables: dict[str, object] = self._values | {"own": own}
+        variables: dict[str, object] = {**self._values, "own": own}
         for name, of_step in self._steps:
             with lap(name):
                 for one in of_step:
