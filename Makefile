@@ -14,13 +14,14 @@ AS_DEPLOYED := DESK_ENV=production DESK_URL=https://desk.example ALLOWED_HOSTS=d
 PYTEST := $(PYTHON) -m pytest
 # How many processes share the whole suite; each has a PostgreSQL and a browser of its own.
 PROCESSES ?= 2
+IN_BROWSER := tests/browser tests/sandbox/test_chat_in_browser.py tests/bot/test_trade_in_browser.py
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url
-SHELL_SCRIPTS := .ci/run bin/bootstrap bin/browser bin/engine bin/monitoring-check bin/node tests/deploy/stub/docker \
-	$(addprefix deploy/,backup compose deploy drill entrypoint postgres/roles.sh prepare restore rollback try-monitoring)
+SHELL_SCRIPTS := .ci/run bin/bootstrap bin/browser bin/engine bin/monitoring-check bin/node bin/stages tests/deploy/stub/docker \
+	$(addprefix deploy/,backup compose deploy drill entrypoint postgres/roles.sh prepare remote restore rollback try-monitoring)
 MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long test-only check lint format types contracts docs-lint monitoring-check try-monitoring test-deploy smoke stress chaos bench-payments screenshots locks ci clean setup
+.PHONY: help run test test-backend test-browser audit test-long test-only check lint format types contracts docs-lint monitoring-check try-monitoring test-deploy smoke stress chaos bench-payments screenshots locks ci clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +35,12 @@ run: setup ## the whole desk on this machine: console, worker, bot and sandbox (
 test: setup ## the whole suite, browser included
 	@CHROMIUM="$$(bin/browser || true)" $(PYTEST) -n $(PROCESSES) --dist loadfile $(PYTEST_FLAGS)
 
+test-backend: setup ## the suite without what needs a browser
+	@$(PYTEST) -n $(PROCESSES) --dist loadfile $(PYTEST_FLAGS) tests $(addprefix --ignore=,$(IN_BROWSER))
+
+test-browser: setup ## what needs a browser
+	@CHROMIUM="$$(bin/browser)" $(PYTEST) -n $(PROCESSES) --dist loadfile $(PYTEST_FLAGS) $(IN_BROWSER)
+
 test-long: setup ## the long run: the whole matrix of looks, many more examples, every migration back and there
 	@TEST_TIER=long CHROMIUM="$$(bin/browser || true)" $(PYTEST) -n $(PROCESSES) --dist loadfile $(PYTEST_FLAGS) \
 		tests/browser tests/properties tests/api/test_schema.py tests/migrations tests/deploy
@@ -43,13 +50,14 @@ test-only: setup ## a part of the suite: make test-only T="tests/rfq -k accept"
 
 check: lint types contracts docs-lint monitoring-check test ## the whole gate: lint, types, contracts, documents, tests
 
-lint: setup ## ruff, templates, migrations, deploy settings, vendored files, shell scripts
+lint: setup ## ruff, templates, migrations, deploy settings, vendored files, the pipeline, shell scripts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@git ls-files -z --cached --others --exclude-standard 'templates/*.html' 'trading/*.html' | xargs -0 -r $(BIN)/djade --target-version 6.1 --check
 	$(WITH_DATABASE) $(PYTHON) manage.py makemigrations --check --dry-run
 	$(AS_DEPLOYED) $(WITH_DATABASE) $(PYTHON) manage.py check --deploy --fail-level WARNING
 	$(PYTHON) bin/vendor
+	$(BIN)/zizmor --offline --no-progress --quiet .github
 	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck -x $(SHELL_SCRIPTS); \
 	else echo "shellcheck is not installed here: the shell scripts were not checked (apt-get install shellcheck)."; fi
 
@@ -71,6 +79,9 @@ $(MARKDOWNLINT): package.json package-lock.json
 	@bin/bootstrap
 	@bin/anvil >/dev/null || test -e $@
 	@touch $@
+
+audit: setup ## known faults in packages (production, development, npm) and secrets; says what could not be asked
+	@bin/audit
 
 monitoring-check: ## Prometheus' rules and their tests, Alertmanager's routes; says so where the tools are not there
 	@bin/monitoring-check || { status=$$?; [ $$status -eq 3 ] && [ -z "$$NOTHING_SKIPPED" ]; }
@@ -100,10 +111,11 @@ locks: setup ## compile the hashed locks anew; UPGRADE=1 takes newer versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/prod.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev -c requirements/prod.txt -o requirements/dev.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group node -o requirements/node.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --group audit -o requirements/audit.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group engine -o requirements/engine.txt
 
-ci: ## what the server runs on every change
-	@.ci/run
+ci: setup ## the pipeline's stages on this machine, in their order, with a log of each in .local/log/stages
+	@bin/stages
 
 clean: ## remove what was made here: environment, tools, private database, secrets, caches
 	@if [ -x $(PYTHON) ]; then $(PYTHON) -m trading.sandbox.clean; fi

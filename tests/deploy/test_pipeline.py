@@ -1,0 +1,162 @@
+"""The pipeline: what it may do, that it calls what is here, and that a planted fault makes its stage fail."""
+
+import json
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.conf import settings
+
+ROOT = Path(settings.BASE_DIR)
+WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
+VULNERABLE, ADVISORY = "gunicorn", "GHSA-plan-ted0-pin0"
+CLEAN, FOUND, UNASKED = 0, 1, 3
+
+
+@pytest.fixture(scope="module")
+def jobs() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(WORKFLOW.read_text())["jobs"]
+    return found
+
+
+def audit(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [ROOT / "bin" / "audit", *arguments],
+        env={**os.environ, **variables},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+def zizmor(workflow: Path) -> subprocess.CompletedProcess[str]:
+    command = [ROOT / ".venv" / "bin" / "zizmor", "--offline", "--no-progress", workflow]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+@contextmanager
+def advisories(vulnerable: Sequence[str]) -> Iterator[str]:
+    """A service of advisories, as far as it is asked here: these packages have one fault, all others none."""
+
+    class Service(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            name = asked["package"]["name"]
+            known = (
+                [{"id": ADVISORY, "summary": "planted", "affected": [], "aliases": []}] if name in vulnerable else []
+            )
+            body = json.dumps({"vulns": known} if known else {}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_arguments: object) -> None:
+            """Nobody reads it."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1/query"
+        finally:
+            server.shutdown()
+
+
+def test_nothing_may_more_than_it_needs(jobs: dict[str, Any]) -> None:
+    whole = yaml.safe_load(WORKFLOW.read_text())
+    assert whole["permissions"] == {}
+    for name, job in jobs.items():
+        assert job["permissions"] == {"contents": "read"}, name
+        assert 0 < job["timeout-minutes"] <= 60, name
+        uses = [step for step in job["steps"] if "uses" in step]
+        assert uses, name
+        for step in uses:
+            assert PINNED.fullmatch(step["uses"]), step
+            if step["uses"].startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False
+    deploy = jobs["deploy"]
+    assert deploy["environment"] == "production"
+    assert deploy["concurrency"] == {"group": "production", "cancel-in-progress": False}
+
+
+def test_what_is_deployed_went_through_every_stage(jobs: dict[str, Any]) -> None:
+    def before(name: str) -> set[str]:
+        needs = jobs[name].get("needs", [])
+        direct = {needs} if isinstance(needs, str) else set(needs)
+        return direct.union(*(before(one) for one in direct))
+
+    assert before("deploy") == set(jobs) - {"deploy"}
+
+
+def test_jobs_call_what_is_here(jobs: dict[str, Any]) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    commands = [step["run"] for job in jobs.values() for step in job["steps"] if "run" in step]
+    called = {target for command in commands for target in re.findall(r"\bmake ([a-z-]+)", command)}
+    assert {"lint", "types", "contracts", "docs-lint", "test-backend", "test-browser", "audit"} <= called <= targets
+    scripts = {ROOT / found for command in commands for found in re.findall(r"\bdeploy/[a-z]+(?= )", command)}
+    assert ROOT / "deploy" / "remote" in scripts
+    assert all(script.exists() for script in scripts if script.name != "Dockerfile")
+
+
+def test_a_planted_injection_fails_the_lint_of_workflows(tmp_path: Path) -> None:
+    assert zizmor(WORKFLOW).returncode == CLEAN
+
+    planted = tmp_path / "ci.yml"
+    text = WORKFLOW.read_text()
+    planted.write_text(text.replace("run: make docs-lint", 'run: echo "${{ github.event.pull_request.title }}"'))
+    assert planted.read_text() != text
+    told = zizmor(planted)
+    assert told.returncode != CLEAN
+    assert "template-injection" in told.stdout
+
+
+def test_a_planted_vulnerable_pin_fails_the_audit(tmp_path: Path) -> None:
+    with advisories([VULNERABLE]) as url:
+        told = audit("production", AUDIT_OSV_URL=url)
+        assert (told.returncode, f"{VULNERABLE} " in told.stdout, ADVISORY in told.stdout) == (FOUND, True, True), told
+
+        allowed = tmp_path / "allowed.toml"
+        allowed.write_text(f'[[allowed]]\nid = "{ADVISORY}"\nreason = "for a while"\nuntil = 2020-01-01\n')
+        told = audit("production", AUDIT_OSV_URL=url, AUDIT_ALLOWED=str(allowed))
+        assert (told.returncode, "was allowed until 2020-01-01" in told.stdout) == (FOUND, True), told
+
+
+def test_an_audit_that_cannot_ask_is_no_clean_one() -> None:
+    told = audit("production", AUDIT_OSV_URL="http://127.0.0.1:9/v1/query")
+
+    assert told.returncode == UNASKED
+    assert "production COULD NOT BE CHECKED" in told.stderr
+
+
+def test_an_audit_without_findings_is_clean() -> None:
+    with advisories([]) as url:
+        told = audit("production", AUDIT_OSV_URL=url)
+
+    assert (told.returncode, told.stdout) == (CLEAN, "audit: production: nothing found\n"), told
+
+
+def test_a_planted_secret_fails_the_audit() -> None:
+    planted = ROOT / "tests" / "deploy" / "planted.txt"
+    key = "AKIA" + "IOSFODNN7" + "EXAMPL3"  # in pieces, so that it is none here
+    planted.write_text(f"aws_access_key_id = {key}\n")
+    try:
+        told = audit("secrets", "tests/deploy/planted.txt")
+    finally:
+        planted.unlink()
+
+    assert told.returncode == FOUND, told
+    assert "tests/deploy/planted.txt:1: AWS Access Key" in told.stdout
+    assert audit("secrets", "Makefile").returncode == CLEAN
+
+
+def test_an_unknown_part_is_refused() -> None:
+    assert audit("producton").returncode == 64
