@@ -55,6 +55,7 @@ lint: setup ## ruff, templates, migrations, deploy settings, vendored files, the
 	$(BIN)/ruff format --check .
 	@git ls-files -z --cached --others --exclude-standard 'templates/*.html' 'trading/*.html' | xargs -0 -r $(BIN)/djade --target-version 6.1 --check
 	$(WITH_DATABASE) $(PYTHON) manage.py makemigrations --check --dry-run
+	$(WITH_DATABASE) $(PYTHON) bin/lint-migrations
 	$(AS_DEPLOYED) $(WITH_DATABASE) $(PYTHON) manage.py check --deploy --fail-level WARNING
 	$(PYTHON) bin/vendor
 	$(BIN)/zizmor --offline --no-progress --quiet .github

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +21,7 @@ WORKFLOW = ROOT / ".github" / "workflows" / "ci.yml"
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 VULNERABLE, ADVISORY = "gunicorn", "GHSA-plan-ted0-pin0"
 CLEAN, FOUND, UNASKED = 0, 1, 3
+BEFORE_THE_LINT = 105  # migrations
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +119,37 @@ def test_a_planted_injection_fails_the_lint_of_workflows(tmp_path: Path) -> None
     told = zizmor(planted)
     assert told.returncode != CLEAN
     assert "template-injection" in told.stdout
+
+
+def lint_migrations(sql: Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, ROOT / "bin" / "lint-migrations", sql]
+    return subprocess.run(command, check=False, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(
+    ("statement", "rule"),
+    [
+        ('alter table rfq_fill drop column "price"', "ban-drop-column"),
+        ("create index late on settlement_entry (amount)", "require-concurrent-index-creation"),
+        ("alter table rfq_quote alter column side type text", "changing-column-type"),
+        ("alter table users_user add constraint one unique (status)", "disallowed-unique-constraint"),
+    ],
+)
+def test_a_planted_unsafe_migration_fails_the_lint_of_migrations(tmp_path: Path, statement: str, rule: str) -> None:
+    planted = tmp_path / "planted.sql"
+    planted.write_text(f"begin;\n{statement};\ncommit;\n")
+    told = lint_migrations(planted)
+    assert (told.returncode, f"{planted}: {rule}: " in told.stdout) == (FOUND, True), told
+
+    planted.write_text("create index concurrently late on settlement_entry (amount);\n")
+    assert lint_migrations(planted).returncode == CLEAN
+
+
+def test_what_no_lint_has_seen_is_what_was_there_before_it_and_no_more() -> None:
+    known = (ROOT / "deploy" / "migrations-known.txt").read_text().split()
+    there = {f"{path.parts[-3]}.{path.stem}" for path in ROOT.glob("*/migrations/0*.py")}
+    assert len(known) == len(set(known)) == BEFORE_THE_LINT
+    assert set(known) <= there
 
 
 def test_a_planted_vulnerable_pin_fails_the_audit(tmp_path: Path) -> None:
