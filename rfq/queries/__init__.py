@@ -6,12 +6,26 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Aggregate, Count, DateTimeField, DecimalField, F, Func, Prefetch, Q, QuerySet, Sum, Value
+from django.db.models import (
+    Aggregate,
+    Count,
+    DateTimeField,
+    DecimalField,
+    Exists,
+    F,
+    Func,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Sum,
+    Value,
+)
 from django.db.models.functions import Abs
 
 from rfq.models import Fill, Invitation, Quote, Rfq
 from rfq.models.trading import Side
-from settlement.models import Settlement
+from settlement.models import Reversal
 from trading.lib.errors import NotFound
 from users.models import Counterparty, User
 from users.queries.scopes import within
@@ -20,7 +34,8 @@ PAGE_SIZE = 50
 QUOTE_SLA = timedelta(seconds=20)
 BUCKET = timedelta(hours=1)
 BPS = Decimal(10_000)
-REVERSED = Q(settlement__status=Settlement.Status.REVERSED)  # fills that two people took back: they count no more
+# Fills that two people took back: they count no more. Of the few there are; no fill's settlement is looked at.
+REVERSED = Q(Exists(Reversal.objects.filter(settlement=OuterRef("settlement"))))
 
 _Status = Rfq.Status
 # What the filter of the blotter stands for; "" is everything, "live" what can still trade.
