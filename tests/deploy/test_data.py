@@ -104,6 +104,8 @@ def desk(tmp_path: Path, db: None) -> Iterator[DataYard]:
     with connections["owner"].cursor() as cursor:
         for name in yard.databases():
             cursor.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(yard.database + name)))
+        # What took its place is a desk's, where the runtime role makes no temporary tables; other tests do.
+        cursor.execute(sql.SQL("grant temporary on database {} to public").format(sql.Identifier(yard.database)))
     connections["owner"].close()
 
 
