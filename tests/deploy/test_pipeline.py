@@ -41,7 +41,7 @@ def audit(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]
 
 
 def zizmor(workflow: Path) -> subprocess.CompletedProcess[str]:
-    command = [ROOT / ".venv" / "bin" / "zizmor", "--offline", "--no-progress", workflow]
+    command = [str(ROOT / ".venv" / "bin" / "zizmor"), "--offline", "--no-progress", str(workflow)]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 
@@ -122,7 +122,7 @@ def test_a_planted_injection_fails_the_lint_of_workflows(tmp_path: Path) -> None
 
 
 def lint_migrations(sql: Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, ROOT / "bin" / "lint-migrations", sql]
+    command = [sys.executable, str(ROOT / "bin" / "lint-migrations"), str(sql)]
     return subprocess.run(command, check=False, capture_output=True, text=True)
 
 

@@ -123,5 +123,6 @@ def _read_all(*, until: float) -> dict[Group, list[Metric]]:
                     found[waiting[0]] = list(waiting[0]())
                     waiting.pop(0)
         except Error:
-            log.exception("metrics of %s could not be read", waiting.pop(0).__name__)
+            failed = waiting.pop(0).__name__ if waiting else "the end of the last"
+            log.exception("metrics of %s could not be read", failed)
     return found
