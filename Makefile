@@ -50,7 +50,7 @@ test-only: setup ## a part of the suite: make test-only T="tests/rfq -k accept"
 
 check: lint types contracts docs-lint monitoring-check test ## the whole gate: lint, types, contracts, documents, tests
 
-lint: setup ## ruff, templates, migrations, deploy settings, vendored files, the pipeline, shell scripts
+lint: setup ## ruff, templates, migrations, deploy settings, vendored files, licences, the pipeline, shell scripts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@git ls-files -z --cached --others --exclude-standard 'templates/*.html' 'trading/*.html' | xargs -0 -r $(BIN)/djade --target-version 6.1 --check
@@ -58,6 +58,7 @@ lint: setup ## ruff, templates, migrations, deploy settings, vendored files, the
 	$(WITH_DATABASE) $(PYTHON) bin/lint-migrations
 	$(AS_DEPLOYED) $(WITH_DATABASE) $(PYTHON) manage.py check --deploy --fail-level WARNING
 	$(PYTHON) bin/vendor
+	@$(PYTHON) bin/licences >/dev/null && echo "licences: all accepted"
 	$(BIN)/zizmor --offline --no-progress --quiet .github
 	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck -x $(SHELL_SCRIPTS); \
 	else echo "shellcheck is not installed here: the shell scripts were not checked (apt-get install shellcheck)."; fi

@@ -191,5 +191,32 @@ def test_a_planted_secret_fails_the_audit() -> None:
     assert audit("secrets", "Makefile").returncode == CLEAN
 
 
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("License-Expression: MIT", CLEAN),
+        ("License-Expression: Apache-2.0 OR GPL-2.0-only", CLEAN),
+        ("License-Expression: MIT AND AGPL-3.0-or-later", FOUND),
+        ("Classifier: License :: OSI Approved :: GNU General Public License v3 (GPLv3)", FOUND),
+        ("Summary: says nothing", FOUND),
+    ],
+)
+def test_a_planted_licence_fails_the_lint(tmp_path: Path, said: str, status: int) -> None:
+    about = tmp_path / "planted-1.0.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text(f"Metadata-Version: 2.4\nName: planted\nVersion: 1.0\n{said}\n")
+    lock = tmp_path / "lock.txt"
+    lock.write_text("planted==1.0 \\\n    --hash=sha256:00\n")
+    told = subprocess.run(
+        [sys.executable, ROOT / "bin" / "licences", lock],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (told.returncode, "not accepted: planted" in told.stderr) == (status, status == FOUND), told
+
+
 def test_an_unknown_part_is_refused() -> None:
     assert audit("producton").returncode == 64
