@@ -21,7 +21,7 @@ SHELL_SCRIPTS := .ci/run bin/bootstrap bin/browser bin/engine bin/monitoring-che
 MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-before test-pooled test-backend test-browser audit test-long test-only check lint format types contracts docs-lint monitoring-check try-monitoring test-deploy smoke stress chaos bench-payments screenshots locks ci clean setup
+.PHONY: help run test test-before test-pooled test-proxy test-backend test-browser audit test-long test-only check lint format types contracts docs-lint monitoring-check try-monitoring test-deploy smoke stress chaos bench-payments screenshots locks ci clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -99,6 +99,9 @@ test-before: setup ## the release before trades on the schema of this one; needs
 
 test-pooled: setup ## six processes trade through two connections of Debian's PgBouncer
 	@$(PYTEST) -q -s tests/deploy/trial_pooled.py
+
+test-proxy: setup ## two webs behind Debian's nginx, each replaced while pages are asked for
+	@$(PYTEST) -q tests/deploy/trial_proxy.py
 
 smoke: setup ## start everything, sign in with a one-time code, trade once, stop; logged
 	@$(PYTHON) -m trading.sandbox.tether -- $(PYTHON) manage.py smoke
