@@ -9,6 +9,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 from typing import Any
 
@@ -216,6 +218,55 @@ def test_a_planted_licence_fails_the_lint(tmp_path: Path, said: str, status: int
     )
 
     assert (told.returncode, "not accepted: planted" in told.stderr) == (status, status == FOUND), told
+
+
+def program(name: str) -> Any:
+    """One of the programs of `bin`, as a module."""
+    loader = SourceFileLoader(name.replace("-", "_"), str(ROOT / "bin" / name))
+    spec = spec_from_loader(loader.name, loader)
+    assert spec is not None
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def done(status: int, stdout: str = "", stderr: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.CompletedProcess([], status, stdout, stderr)
+
+
+def test_of_a_npm_package_only_what_is_allowed_is_borne_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = program("audit")
+    vias = [{"url": "https://advisories.example/GHSA-allowed"}, {"url": "https://advisories.example/GHSA-new"}]
+    report = {
+        "vulnerabilities": {
+            "one": {"severity": "critical", "via": vias},
+            "other": {"severity": "high", "via": ["one"]},
+            "small": {"severity": "low", "via": vias[1:]},
+            "known": {"severity": "high", "via": vias[:1]},
+        }
+    }
+    monkeypatch.setattr(module, "permissions", lambda: ({"GHSA-allowed"}, []))
+    monkeypatch.setattr(
+        module, "run", lambda *command, **_rest: done(1, json.dumps(report) if "npm" in command else "")
+    )
+
+    assert module.npm() == ["one: critical: GHSA-new"]
+
+
+def test_what_is_kept_must_be_known_to_look_for_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = program("audit")
+    monkeypatch.setattr(module, "run", lambda *_command, **_rest: done(128, stderr="dubious ownership"))
+
+    with pytest.raises(module.Unasked, match="dubious ownership"):
+        module.secrets()
+
+
+def test_a_lint_of_migrations_that_was_cut_off_is_no_clean_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = program("lint-migrations")
+    monkeypatch.setattr(module.subprocess, "run", lambda *_command, **_rest: done(-9))
+
+    with pytest.raises(SystemExit, match="did not read it"):
+        module.findings("alter table rfq_fill drop column price", {})
 
 
 def test_an_unknown_part_is_refused() -> None:
