@@ -59,6 +59,7 @@ lint: setup ## ruff, templates, migrations, deploy settings, vendored files, lic
 	$(AS_DEPLOYED) $(WITH_DATABASE) $(PYTHON) manage.py check --deploy --fail-level WARNING
 	$(PYTHON) bin/vendor
 	@$(PYTHON) bin/licences >/dev/null && echo "licences: all accepted"
+	$(BIN)/hadolint deploy/Dockerfile
 	$(BIN)/zizmor --offline --no-progress --quiet .github
 	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck -x $(SHELL_SCRIPTS); \
 	else echo "shellcheck is not installed here: the shell scripts were not checked (apt-get install shellcheck)."; fi
@@ -115,8 +116,8 @@ chaos: setup ## 300 payments on a real node while everything goes wrong; CHAOS_S
 bench-payments: setup ## how fast one worker signs and sends 200 payments, beside a bare loop
 	@$(PYTEST) -q -s tests/performance/bench_payments.py
 
-screenshots: setup ## take the documents' pictures from the running desk
-	@CHROMIUM="$$(bin/browser)" $(PYTHON) bin/screenshots
+screenshots: setup ## the documents' pictures and every page of the console, from the running desk
+	@CHROMIUM="$$(bin/browser)" $(PYTHON) bin/pictures
 
 locks: setup ## compile the hashed locks anew; UPGRADE=1 takes newer versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml -o requirements/prod.txt

@@ -86,7 +86,7 @@ def _destination(ref: str) -> BankAccount | PayoutAddress:
 def _facts(row: BankAccount | PayoutAddress) -> dict[str, object]:
     if isinstance(row, PayoutAddress):
         return {"ref": row.ref, "label": row.label, "where": row.address, "of": row.chain}
-    number = banks.spaced(row.number) if row.is_iban else row.number
+    number = banks.number_of(row)
     return {"ref": row.ref, "label": row.label, "where": number, "of": row.currency_id}
 
 

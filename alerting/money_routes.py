@@ -115,7 +115,7 @@ def _where(row: LpPayment) -> str:
         return f"{row.wallet.chain}: {row.wallet.address}"
     account = row.account
     assert account is not None  # noqa: S101 - the database: one of the two
-    number = banks.spaced(account.number) if account.is_iban else account.number
+    number = banks.number_of(account)
     return f"{account.holder}, {number}, {account.bank} {account.bic}".strip()
 
 

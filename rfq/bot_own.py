@@ -110,7 +110,7 @@ def _account(row: BankAccount, voice: cards.Voice) -> dict[str, object]:
     return {
         "label": row.label,
         "currency": voice.ref(row.currency_id),
-        "number": voice.ref(banks.spaced(row.number) if row.is_iban else row.number),
+        "number": voice.ref(banks.number_of(row)),
         "bank": row.bank,
         "is_usable": row.is_usable,
     }

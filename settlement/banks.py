@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from typing import Protocol
 
 from django.utils.translation import gettext_lazy as _
 from stdnum import bic, iban
@@ -92,6 +93,20 @@ def reference(given: str) -> str:
     return " ".join(seen.translate(DIGITS).upper().split())
 
 
-def spaced(number: str) -> str:
-    """In groups of four, for people to compare."""
-    return " ".join(number[place : place + 4] for place in range(0, len(number), 4))
+class Account(Protocol):
+    """What has a bank account's number."""
+
+    @property
+    def number(self) -> str: ...  # noqa: D102
+    @property
+    def is_iban(self) -> bool: ...  # noqa: D102
+
+
+def number_of(account: Account) -> str:
+    """An account's number for people to compare."""
+    return written(account.number, is_iban=account.is_iban)
+
+
+def written(number: str, *, is_iban: bool) -> str:
+    """An account's number for people to compare: an IBAN in groups of four, any other as its bank writes it."""
+    return " ".join(number[place : place + 4] for place in range(0, len(number), 4)) if is_iban else number

@@ -90,7 +90,7 @@ def _announce(currency: str, amount: Decimal, *, key: str, actor: User) -> Reply
         "ref": made.ref,
         "amount": _amount(amount, account.currency.scale, currency, actor),
         "account": account,
-        "number": banks.spaced(account.number) if account.is_iban else account.number,
+        "number": banks.number_of(account),
     }
     return Reply(text=message("telegram/deposit_details.html", context))
 
@@ -203,7 +203,7 @@ def _terms(offer: Offer, to: BankAccount | PayoutAddress, actor: User) -> str:
         "to": to,
         "label": to.label,
         "account": offer.account,
-        "number": banks.spaced(offer.account.number) if offer.account else "",
+        "number": banks.number_of(offer.account) if offer.account else "",
     }
     return message("telegram/withdraw_confirm.html", context)
 

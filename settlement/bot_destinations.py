@@ -147,7 +147,7 @@ def _confirm(dialogue: Dialogue, actor: User, party: Counterparty) -> Reply:
     is_address = dialogue.purpose == ADDRESS
     context = data | {
         "is_address": is_address,
-        "number": banks.spaced(data[NUMBER]) if data.get("is_iban") else data.get(NUMBER, ""),
+        "number": banks.written(data.get(NUMBER, ""), is_iban=bool(data.get("is_iban"))),
         "is_of_another_name": not is_address and data[HOLDER].casefold() != party.name.casefold(),
         "alike": money.alike(data[TEXT], party) if is_address else [],
         "hours": settings.ADDRESS_COOLING_HOURS,

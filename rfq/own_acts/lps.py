@@ -13,7 +13,7 @@ from rfq.own_acts.base import NothingChanges, NotPaused, OnParty
 from users import acts, audit
 from users.acts import Line, Payload
 from users.models import ApprovalRequest, Counterparty
-from users.own_acts.base import BadPayload, amount_of, is_number, plain
+from users.own_acts.base import BadPayload, amount_of, grouped, is_number, plain
 
 FEWEST, MOST, WHOLE = 5, 1000, 100
 RATES = ("minimum_response_percent", "maximum_reject_percent")
@@ -87,7 +87,7 @@ def _canonical(payload: Payload) -> dict[str, object]:
 
 
 def _shown(value: object) -> str:
-    return "–" if value is None else str(value)
+    return "–" if value is None else grouped(value)
 
 
 class ResumeLp(OnParty):

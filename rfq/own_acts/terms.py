@@ -15,7 +15,7 @@ from trading.lib.errors import Conflict
 from users import acts, audit
 from users.acts import Line, Payload
 from users.models import ApprovalRequest, Counterparty
-from users.own_acts.base import BadPayload, amount_of, plain
+from users.own_acts.base import BadPayload, amount_of, grouped, plain
 
 HIGHEST_MARKUP = Decimal(1000)
 # The terms by name: what they are called, and with how many decimals.
@@ -63,7 +63,10 @@ class ChangeTerms(OnParty):
         """The terms on this pair, now and after; what stays is shown as well."""
         now = _current(self.party(subject_ref), payload["pair"])
         lines = [Line(lazy("Pair"), payload["pair"] if now else "–", payload["pair"])]
-        return lines + [Line(words, now.get(name) or "–", payload[name]) for name, (words, _places) in TERMS.items()]
+        return lines + [
+            Line(words, grouped(now.get(name) or "–"), grouped(payload[name]))
+            for name, (words, _places) in TERMS.items()
+        ]
 
     def execute(self, request: ApprovalRequest, *, now: datetime) -> str:
         """Write them down."""

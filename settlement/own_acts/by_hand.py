@@ -108,7 +108,7 @@ class SettleManually(OnSettlement):
         if transaction := payload.get("transaction"):
             lines.append(Line(lazy("Transaction"), "–", str(transaction)))
         if account := next((one for one in accounts_of(row) if one.ref == payload.get("account")), None):
-            lines.append(Line(lazy("Bank account"), "–", f"{account.holder}, {banks.spaced(account.number)}"))
+            lines.append(Line(lazy("Bank account"), "–", f"{account.holder}, {banks.number_of(account)}"))
             lines.append(Line(lazy("Bank reference"), "–", str(payload.get("bank_reference", "–"))))
         return lines
 

@@ -192,7 +192,7 @@ class AddBankAccount(Act):
             Line(lazy("Counterparty"), whose, whose),
             Line(lazy("Currency"), row.currency_id, row.currency_id),
             Line(lazy("Holder"), now.holder if now else "–", row.holder),
-            Line(lazy("Account"), banks.spaced(now.number) if now else "–", banks.spaced(row.number)),
+            Line(lazy("Account"), banks.number_of(now) if now else "–", banks.number_of(row)),
             Line(lazy("Bank"), now.bank if now else "–", f"{row.bank} {row.bic}".strip()),
             Line(lazy("Label"), now.label if now else "–", row.label or "–"),
         ]

@@ -17,7 +17,7 @@ from trading.lib.errors import Conflict, NotFound
 from users import acts, audit
 from users.acts import Act, Line, Payload
 from users.models import ApprovalRequest
-from users.own_acts.base import BadPayload, is_number
+from users.own_acts.base import BadPayload, grouped, is_number
 
 Status = Settlement.Status
 RELEASABLE = (Status.FLAGGED_OFF, Status.AWAITING_APPROVAL)
@@ -199,7 +199,7 @@ class ReleaseBacklog(Act):
         total = sum(batch, Decimal(0))
         return [
             Line(lazy("Waiting"), str(len(waiting)), str(len(waiting) - len(batch))),
-            Line(lazy("Released at most"), "–", f"{len(batch)} · {total.normalize():f} USDT"),
+            Line(lazy("Released at most"), "–", f"{len(batch)} · {total.normalize():,f} USDT"),
         ]
 
     def execute(self, request: ApprovalRequest, *, now: datetime) -> str:
@@ -242,7 +242,9 @@ class ChangeSettlementPolicy(Act):
     def describe(self, subject_ref: str, payload: Payload) -> list[Line]:
         """Each limit, now and after."""
         now = self.state(subject_ref)
-        return [Line(words, str(now[name]), str(payload.get(name, "–"))) for name, words in policies.FIELDS.items()]
+        return [
+            Line(words, grouped(now[name]), grouped(payload.get(name, "–"))) for name, words in policies.FIELDS.items()
+        ]
 
     def execute(self, request: ApprovalRequest, *, now: datetime) -> str:
         """Write the next version down."""

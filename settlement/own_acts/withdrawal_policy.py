@@ -14,7 +14,7 @@ from trading.lib.errors import Conflict, NotFound
 from users import acts, audit
 from users.acts import Act, Line, Payload
 from users.models import ApprovalRequest
-from users.own_acts.base import BadPayload, amount_of
+from users.own_acts.base import BadPayload, amount_of, grouped
 
 PLACES = 6
 HIGHEST, HIGHEST_FEE = Decimal(10) ** 12, Decimal(1000)
@@ -53,7 +53,9 @@ class ChangeWithdrawalPolicy(Act):
     def describe(self, subject_ref: str, payload: Payload) -> list[Line]:
         """Each limit and fee, now and after."""
         now = self.state(subject_ref)
-        return [Line(limits.words_of(name), str(now[name]), str(payload.get(name, "–"))) for name in limits.FIELDS]
+        return [
+            Line(limits.words_of(name), grouped(now[name]), grouped(payload.get(name, "–"))) for name in limits.FIELDS
+        ]
 
     def execute(self, request: ApprovalRequest, *, now: datetime) -> str:
         """Write the next version down."""

@@ -86,7 +86,7 @@ def in_full(destination: BankAccount | PayoutAddress) -> str:
     """A destination with every letter people have to compare."""
     if isinstance(destination, BankAccount):
         bank = f"{destination.bank} {destination.bic}".strip()
-        return f"{destination.holder}, {banks.spaced(destination.number)}, {bank}"
+        return f"{destination.holder}, {banks.number_of(destination)}, {bank}"
     return f"{destination.chain}: {destination.address}"
 
 

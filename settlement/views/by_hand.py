@@ -122,7 +122,7 @@ def _form(data: QueryDict | None) -> ConsoleForm:
 def _by_bank(accounts: list[BankAccount]) -> Offered:
     def fields(_actor: User) -> dict[str, forms.Field]:
         account = choice(_("Bank account"))
-        account.choices = [(one.ref, f"{one.holder}, {banks.spaced(one.number)}") for one in accounts]
+        account.choices = [(one.ref, f"{one.holder}, {banks.number_of(one)}") for one in accounts]
         return {"account": account, "bank_reference": ReferenceField(label=_("Bank reference"))}
 
     return Offered(acts={ACT: ({}, fields)} if accounts else {})

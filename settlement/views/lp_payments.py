@@ -165,6 +165,7 @@ def _steps(ref: str, row: LpPayment) -> tuple[Step, ...]:
         "lp_payment.decline",
         reason_form,
         lambda actor, data: operations.decline_lp_payment(ref=ref, reason=data["reason"], actor=actor, now=clock.now()),
+        stops=True,
     )
     by_bank = row.account_id is not None and row.is_out
     return (

@@ -194,6 +194,7 @@ def _deposit(ref: str, reader: User) -> Subject:
         "deposit.record",
         plain_form,
         lambda actor, _data: operations.cancel_deposit(ref=ref, actor=actor, now=clock.now()),
+        stops=True,
     )
     steps = (cancel,) if row.status == row.Status.ANNOUNCED else ()
     return Subject(ref, "deposits", "deposit", row.status, facts, found, steps)
@@ -252,6 +253,7 @@ def _withdrawal_steps(ref: str, row: Any) -> tuple[Step, ...]:
         "withdrawal.decline",
         reason_form,
         lambda actor, data: operations.decline_withdrawal(ref=ref, reason=data["reason"], actor=actor, now=clock.now()),
+        stops=True,
     )
     by_bank = row.account_id is not None
     return (
@@ -269,6 +271,7 @@ def _ending(ref: str, end: Callable[..., object]) -> Step:
         "destination.end",
         reason_form,
         lambda actor, data: end(ref=ref, actor=actor, reason=data["reason"], now=clock.now()),
+        stops=True,
     )
 
 
@@ -294,7 +297,7 @@ def _account(ref: str, reader: User) -> Subject:
         (_("Counterparty"), row.counterparty or _("The desk")),
         (_("Currency"), row.currency_id),
         (_("Holder"), row.holder),
-        (_("Account"), banks.spaced(row.number)),
+        (_("Account"), banks.number_of(row)),
         (_("Bank"), f"{row.bank} {row.bic}".strip()),
         (_("Label"), row.label or "–"),
         (_("Asked for by"), row.asked_by),

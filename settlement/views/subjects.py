@@ -36,6 +36,7 @@ class Step:
     capability: str
     make: Callable[[QueryDict | None], ConsoleForm]
     do: Callable[[User, Mapping[str, Any]], object]
+    stops: bool = False  # it takes something away, and looks like it
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ def _transfers(ref: str, reader: User) -> Subject:  # noqa: ARG001 - the interfa
         "transfers.halt",
         reason_form,
         lambda actor, data: operations.halt_transfers(actor=actor, reason=data["reason"], now=clock.now()),
+        stops=True,
     )
     found: dict[str, Any] = {"transfers.resume": ({}, nothing)} if is_halted else {}
     return Subject(ref, "flags", "user", OFF if is_halted else ON, facts, found, () if is_halted else (halt,))

@@ -58,7 +58,7 @@ def test_terms_are_proposed_with_what_is_now_beside_them(console: Client, market
         "maximum": "2000",
         "daily_notional": "9000",
     }
-    assert "1000000" in text(answer)
+    assert "1,000,000" in text(answer)
     assert where in text(answer)
     assert request.ref in text(console.get(where))
 

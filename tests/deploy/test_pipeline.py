@@ -271,3 +271,17 @@ def test_a_lint_of_migrations_that_was_cut_off_is_no_clean_one(monkeypatch: pyte
 
 def test_an_unknown_part_is_refused() -> None:
     assert audit("producton").returncode == 64
+
+
+def test_the_images_recipe_is_read(tmp_path: Path) -> None:
+    recipe = tmp_path / "Dockerfile"
+    text = (ROOT / "deploy" / "Dockerfile").read_text()
+    hadolint = [str(ROOT / ".venv" / "bin" / "hadolint"), "--no-color", str(recipe)]
+
+    recipe.write_text(text)
+    assert subprocess.run(hadolint, check=False).returncode == 0
+    recipe.write_text(f"{text}RUN curl -s https://example.org/install | sh\n")
+    planted = subprocess.run(hadolint, check=False, capture_output=True, text=True)
+
+    assert planted.returncode == 1
+    assert "DL4006" in planted.stdout

@@ -105,7 +105,7 @@ def _world(assets: list[Asset], say: Say) -> None:
     _wallet(assets[0], say)
     _first_two(say)
     for company in companies.values():
-        _check(company)
+        check(company)
         if company.kind == Counterparty.Kind.CLIENT:
             _terms(company)
     for person in people.PEOPLE:
@@ -164,14 +164,14 @@ def _accounts(companies: list[Counterparty], assets: list[Asset], say: Say) -> N
         )
         asked = settlement_operations.ask_bank_account(new=new, actor=_holder([Role.OPS]), now=clock.now())
         details: dict[str, object] = {"currency": currency, "number": asked.number}
-        _carry("bank_account.add", asked.ref, details, ACCOUNTS)
+        carry("bank_account.add", asked.ref, details, ACCOUNTS)
         say(f"bank account {asked.number} of {party or 'the desk'}")
 
 
 def _terms(client: Counterparty) -> None:
     for pair in Pair.objects.order_by("pk"):
         if not TradingTerms.objects.filter(counterparty=client, pair=pair).exists():
-            _carry("terms.change", client.ref, {"pair": pair.code, **TERMS}, TRADES)
+            carry("terms.change", client.ref, {"pair": pair.code, **TERMS}, TRADES)
 
 
 def _wallet(usdt: Asset, say: Say) -> None:
@@ -215,7 +215,7 @@ def _person(person: people.Person, company: Counterparty | None, say: Say) -> No
         user = _new_user(person, company)
         say(f"user {person.username}")
     if user.status == User.Status.PENDING:
-        _check(user)
+        check(user)
         _let_in(user, _role(person))
     if person.telegram_id and not TelegramLink.objects.filter(user=user).exists():
         user_operations.link_telegram(user=user, telegram_id=person.telegram_id, now=clock.now())
@@ -261,7 +261,7 @@ def _narrow_roles() -> None:
             user_operations.revoke_role(user=grant.user, role=role, actor=None, reason=reason, now=clock.now())
 
 
-def _check(subject: User | Counterparty) -> None:
+def check(subject: User | Counterparty) -> None:
     """Demo people's papers are in order."""
     standing = onboarding.of_counterparty(subject) if isinstance(subject, Counterparty) else onboarding.of_user(subject)
     looks = [user_operations.Look(one.kind, "passed", CHECKED) for one in standing if not one.is_passed]
@@ -271,10 +271,10 @@ def _check(subject: User | Counterparty) -> None:
 
 
 def _let_in(user: User, role: Role) -> None:
-    _carry("user.approve", user.ref, {"roles": [role]}, REASON)
+    carry("user.approve", user.ref, {"roles": [role]}, REASON)
 
 
-def _carry(act: str, subject_ref: str, payload: dict[str, object], reason: str) -> None:
+def carry(act: str, subject_ref: str, payload: dict[str, object], reason: str) -> None:
     """Propose an act as one demo person and decide it as another."""
     policy = user_operations.current_policy(act)
     proposer = _holder(policy.proposer_roles)
@@ -314,5 +314,5 @@ def _new_user(person: people.Person, company: Counterparty | None) -> User:
 
 def _flag(say: Say) -> None:
     if not Switch.objects.filter(name=autosettle.FLAG).exists():
-        _carry("flag.on", autosettle.FLAG, {}, "The sandbox settles by itself from the start.")
+        carry("flag.on", autosettle.FLAG, {}, "The sandbox settles by itself from the start.")
         say(f"flag {autosettle.FLAG} turned ON: this is a sandbox, its settlements pay by themselves")

@@ -94,6 +94,7 @@ def _forms(facts: Facts) -> Iterator[Sample]:
     bad.full_clean()
     yield facts.one("stop_form", form=ReasonForm(), **stop)
     yield facts.one("stop_form", "wrong", form=bad, **stop)
+    yield facts.one("step_form", form=ReasonForm(), title="Arrived", effect="The bank says so.", action="/withdrawals/")
     quiet = SilenceForm(severity="warning", reader=facts.reader, now=facts.now)
     words = {"action": "/alerts/", "legend": "Silence this alert", "effect": "Nobody is told of it."}
     yield facts.one("silence_form", form=quiet, **words)

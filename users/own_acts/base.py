@@ -57,6 +57,12 @@ def plain(value: Decimal | None) -> str | None:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def grouped(value: object) -> str:
+    """A number of `plain`, for people to read: 750000 as 750,000. What is no number stays as it is."""
+    text = str(value)
+    return f"{Decimal(text):,f}" if PLAIN_NUMBER.fullmatch(text) else text
+
+
 def require_roles(roles: object, *, field: str, among: Collection[str]) -> None:
     """
     Roles among these, each once.

@@ -9,7 +9,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Subquery, 
 from django.db.models.functions import Coalesce
 
 from trading.lib.errors import NotFound
-from users.models import ApprovalDecision, ApprovalPolicy, ApprovalRequest, RoleGrant, User
+from users.models import ApprovalDecision, ApprovalPolicy, ApprovalRequest, Counterparty, RoleGrant, User
 from users.queries.scopes import not_serving, within_or_nobodys
 
 PAGE_SIZE = 30
@@ -200,10 +200,11 @@ def versions(act: str) -> list[ApprovalPolicy]:
 def with_names(requests: QuerySet[ApprovalRequest]) -> QuerySet[Any]:
     """With the people concerned, the policy, how many approved, and the name people know the target by."""
     username = User.objects.filter(ref=OuterRef("subject_ref")).values("username")[:1]
+    party = Counterparty.objects.filter(ref=OuterRef("subject_ref")).values("name")[:1]
     approving = Q(decisions__verdict=ApprovalDecision.Verdict.APPROVE)
     related = ("policy", "requested_by__person", "nominee", "closed_by", "subject_person")
     return requests.select_related(*related).annotate(
-        subject_name=Coalesce(Subquery(username), F("subject_ref")),
+        subject_name=Coalesce(Subquery(username), Subquery(party), F("subject_ref")),
         approvals=Count("decisions", filter=approving),
     )
 

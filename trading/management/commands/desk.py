@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         if options["prepare"]:
             call_command("migrate")
-            call_command("seed")
+            call_command("seed", demo=True)
             call_command("collectstatic", interactive=False, verbosity=0)
             return
         try:

@@ -3,8 +3,10 @@
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from trading.sandbox.demo import leave
 from trading.sandbox.scale import NothingToCopy, scale
 from trading.sandbox.seed import MissingSecrets, seed
 
@@ -17,10 +19,16 @@ class Command(BaseCommand):
             "--scale", type=int, default=0, metavar="RFQS", help="copy settled trades until there are so many requests"
         )
 
+        parser.add_argument(
+            "--demo", action="store_true", help="in a sandbox where nobody has traded: leave something on every page"
+        )
+
     def handle(self, *_args: Any, **options: Any) -> None:
         made: list[str] = []
         try:
             seed(made.append)
+            if options["demo"] and settings.IS_SANDBOX:
+                leave(made.append)
             if options["scale"]:
                 scale(options["scale"], made.append)
         except (MissingSecrets, NothingToCopy) as error:
