@@ -66,7 +66,7 @@ def record(name: str, *, actor: User | None, subject: Subject, at: datetime, cha
         actor=actor,
         actor_name=actor.username if actor else SYSTEM,
         capability=change.capability,
-        subject_type=type(subject).__name__.lower(),
+        subject_type=subject.__class__.__name__.lower(),  # `type` would name the wrapper that `request.user` is
         subject_ref=subject.ref,
         before=dict(change.before or {}),
         after=dict(change.after or {}),

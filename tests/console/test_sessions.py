@@ -125,6 +125,7 @@ def test_a_sign_in_is_recorded_with_its_second_factor(olga: User) -> None:
     sign_in(client, olga)
 
     event = AuditEvent.objects.get(name="session.began")
+    assert (event.subject_type, event.subject_ref) == ("user", event.actor.ref if event.actor else "")
     assert (event.actor, event.subject_ref, event.address) == (olga, olga.ref, "127.0.0.1")
     assert event.after == {"method": "totpdevice", "browser": "Firefox 143, Linux"}
     row = Session.objects.get()
