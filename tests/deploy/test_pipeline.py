@@ -285,3 +285,49 @@ def test_the_images_recipe_is_read(tmp_path: Path) -> None:
 
     assert planted.returncode == 1
     assert "DL4006" in planted.stdout
+
+
+FAULT = {
+    "VulnerabilityID": "CVE-plan-ted",
+    "PkgName": "libssl3",
+    "InstalledVersion": "3.0.1",
+    "FixedVersion": "3.0.2",
+    "Severity": "CRITICAL",
+}
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "told"),
+    [
+        (
+            '{"Results": [{"Vulnerabilities": [%s]}]}' % json.dumps(FAULT),
+            FOUND,
+            "libssl3 3.0.1: CVE-plan-ted, critical",
+        ),
+        ('{"Results": [{"Target": "debian"}]}', CLEAN, "nothing found"),
+        ("no database could be fetched", UNASKED, "COULD NOT BE CHECKED"),
+        ("{}", UNASKED, "COULD NOT BE CHECKED"),
+    ],
+)
+def test_a_finished_image_is_looked_at(tmp_path: Path, said: str, status: int, told: str) -> None:
+    docker = tmp_path / "docker"
+    docker.write_text(f"#!/bin/sh\necho \"$@\" >>{tmp_path}/calls\ncase $1 in run) echo '{said}' ;; esac\n")
+    docker.chmod(0o755)
+
+    done = audit("image", "registry.example/desk:1", PATH=f"{tmp_path}:{os.environ['PATH']}")
+
+    assert done.returncode == status
+    assert told in done.stdout + done.stderr
+    calls = (tmp_path / "calls").read_text()
+    assert "docker.sock" not in calls
+    assert "--severity HIGH,CRITICAL" in calls
+
+
+def test_an_image_that_is_nowhere_is_no_clean_one(tmp_path: Path) -> None:
+    (tmp_path / "docker").write_text("#!/bin/sh\necho 'no such image' >&2\nexit 1\n")
+    (tmp_path / "docker").chmod(0o755)
+
+    done = audit("image", "registry.example/desk:1", PATH=f"{tmp_path}:{os.environ['PATH']}")
+
+    assert done.returncode == UNASKED
+    assert "no such image" in done.stderr
