@@ -69,6 +69,22 @@ class UserPreferencesMiddleware:
         return response
 
 
+class ScriptedFormMiddleware:
+    """Where a form leads to is told to the script that sent it: it would follow a redirect unseen."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Turn a redirect into its address, with the cookies that it sets."""
+        response = self.get_response(request)
+        if http.sends_page(request) and response.has_header("Location"):
+            told = http.redirect_script(response.headers["Location"])
+            told.cookies = response.cookies
+            return told
+        return response
+
+
 class DeskErrorMiddleware:
     """Turn a refusal that no view dealt with into its page, with the right status."""
 

@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "trading.middleware.ScriptedFormMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "trading.middleware.DeskErrorMiddleware",
     "django_prometheus.middleware.PrometheusAfterMiddleware",

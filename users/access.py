@@ -116,7 +116,7 @@ def turn_away(request: HttpRequest) -> HttpResponse:
     """Send to the sign-in, and back here afterwards; a script gets the answer it understands."""
     wanted = http.url_with(request) if request.method == "GET" else "/"
     sign_in = f"{reverse('users:sign-in')}?{urlencode({'next': wanted})}"
-    if not http.wants_fragment(request):
+    if not http.is_script(request):
         return redirect(sign_in)
     if request.method == "GET":
         return http.redirect_script(sign_in)
@@ -126,7 +126,7 @@ def turn_away(request: HttpRequest) -> HttpResponse:
 def to_passkeys(request: HttpRequest) -> HttpResponse:
     """Send somebody who is held up to where a passkey is added."""
     there = reverse("users:passkeys")
-    return http.redirect_script(there) if http.wants_fragment(request) else redirect(there)
+    return http.redirect_script(there) if http.is_script(request) else redirect(there)
 
 
 def let_in(request: HttpRequest) -> User | None:

@@ -139,10 +139,62 @@
     find("time bdi", live).textContent = `${clock} UTC`;
   }
 
+  // ---- forms: sent once, and what was typed stays until the server has answered ----
+
+  const SENDING_SECONDS = 15; // htmx's own timeout, and how long a native request is waited for
+  const sending = new Map(); // form -> the button that sent it
+
+  function setSending(form, button) {
+    sending.set(form, button);
+    setTimeout(() => sending.delete(form), SENDING_SECONDS * 1000);
+  }
+
+  // The server answers a whole page: its refusals take the place of this one's main part, and it says where to go
+  // when it is done. Without this a page that cannot be reached, or a session that is over, would lose the text.
+  async function sendPage(form, button) {
+    const parts = findAll("fieldset:enabled, button:enabled", form);
+    const path = button?.getAttribute("formaction") || form.getAttribute("action") || location.href;
+    const values = button?.name ? { [button.name]: button.value } : {};
+    const sent = htmx.ajax("POST", path, { source: form, values, target: "#main", select: "#main", swap: "outerHTML" });
+    parts.forEach((part) => (part.disabled = true));
+    await sent.catch(() => {}); // what went wrong is said by the listeners below
+    if (form.isConnected && !sending.has(form)) {
+      parts.forEach((part) => (part.disabled = false));
+      button?.focus();
+    }
+  }
+
+  document.addEventListener(
+    "submit",
+    (event) => {
+      const form = event.target;
+      if (form.getAttribute("method") !== "post") return;
+      if (sending.has(form)) {
+        event.preventDefault();
+        event.stopPropagation();
+        return;
+      }
+      setSending(form, event.submitter);
+      if ("download" in form.dataset) setTimeout(() => sending.delete(form), 1000);
+      else if (window.htmx && !form.hasAttribute("hx-post")) {
+        event.preventDefault();
+        sendPage(form, event.submitter);
+      }
+    },
+    true,
+  );
+
+  // A form whose page is about to be left stays as it is; any other may be sent again.
+  document.addEventListener("htmx:afterRequest", (event) => {
+    if (!event.detail.xhr.getResponseHeader("HX-Redirect")) sending.delete(event.detail.elt);
+  });
+  addEventListener("pageshow", () => sending.clear());
+
   // ---- after a swap: focus where the server says; when it failed: say so, swap nothing ----
 
   document.addEventListener("htmx:afterSettle", (event) => {
-    const target = find("[data-autofocus]", event.detail.elt.parentNode || document);
+    const swapped = event.detail.elt;
+    const target = find("[data-autofocus]", swapped.parentNode || document) || (swapped.id === "main" && swapped);
     if (!target) return;
     target.focus();
     target.removeAttribute("data-autofocus");

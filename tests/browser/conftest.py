@@ -1,9 +1,7 @@
 """A real Chromium before a real server: gunicorn, built static files, the test database."""
 
-import http.client
 import os
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,15 +12,12 @@ from django.conf import settings
 from django.db import connections
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
+from tests.browser.server import ROOT, START_SECONDS, DeskServer, built_static_files
 from tests.browser.watch import Watcher
 from tests.console import scene
 from tests.console.conftest import verified_client
-from trading.sandbox import localenv
 from users.models import Role, User
 from users.sessions import SessionStore
-
-ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 30
 
 type Opener = Callable[..., BrowserContext]
 
@@ -35,28 +30,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="package")
-def server(django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def static_root(django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The static files as they are served in production, in a folder of this run."""
+    return built_static_files(tmp_path_factory.mktemp("static"))
+
+
+@pytest.fixture(scope="package")
+def server(django_db_setup: None, django_db_blocker: Any, static_root: Path) -> Iterator[str]:
     """The address of a desk that runs on the test database."""
-    port = localenv.free_port()
-    environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "tests.browser.settings",
-        "TEST_STATIC_ROOT": str(tmp_path_factory.mktemp("static")),
-        "DESK_URL": f"http://localhost:{port}",
-        "DATABASE_URL": _on_test_database(os.environ["DATABASE_URL"]),
-        "DATABASE_OWNER_URL": _on_test_database(os.environ["DATABASE_OWNER_URL"]),
-    }
-    python = [sys.executable, "-W", "ignore"]
-    subprocess.run(
-        [*python, "manage.py", "collectstatic", "--noinput", "-v0"], cwd=ROOT, env=environment, check=True, timeout=120
-    )
-    command = [*python, "-m", "gunicorn", "trading.wsgi", "-b", f"127.0.0.1:{port}", "--threads", "4"]
-    process = subprocess.Popen([*command, "--no-control-socket"], cwd=ROOT, env=environment)
+    desk = DeskServer(static_root)
+    desk.start()
     try:
-        _wait_until_it_answers(port, process)
-        yield f"http://localhost:{port}"
+        yield desk.url
     finally:
-        process.terminate()
-        process.wait(20)
+        desk.stop()
         with django_db_blocker.unblock():
             _wait_until_alone()
 
@@ -128,10 +115,6 @@ def sign_in(context: BrowserContext, user: User, server: str) -> Page:
     return context.new_page()
 
 
-def _on_test_database(url: str) -> str:
-    return f"{url.rpartition('/')[0]}/{connections['default'].settings_dict['NAME']}"
-
-
 def _wait_until_alone() -> None:
     """The database can be dropped only when the server's connections have gone, which takes it a moment."""
     others = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
@@ -144,21 +127,3 @@ def _wait_until_alone() -> None:
 def _found_by_bin_browser() -> str:
     found = subprocess.run([ROOT / "bin/browser"], capture_output=True, text=True, check=False, timeout=300)
     return found.stdout.strip()
-
-
-def _wait_until_it_answers(port: int, process: subprocess.Popen[bytes]) -> None:
-    limit = time.monotonic() + START_SECONDS
-    while True:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
-        try:
-            connection.request("GET", "/sign-in/", headers={"Host": f"localhost:{port}"})
-            status = connection.getresponse().status
-        except OSError:
-            status = 0
-        finally:
-            connection.close()
-        if status == http.HTTPStatus.OK:
-            return
-        if process.poll() is not None or time.monotonic() > limit:
-            pytest.fail(f"the server did not start (last status {status})")
-        time.sleep(0.2)

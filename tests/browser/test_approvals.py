@@ -212,6 +212,7 @@ def test_ops_record_checks_and_the_approver_reads_them(opened: Opener, server: s
         expect(page.get_by_text("The check is recorded.")).to_be_visible()
     watch.check()
     propose_approval(page, newcomer, "Adele (adele)")
+    expect(page.get_by_role("status").filter(has_text="is proposed")).to_be_visible()
 
     page = sign_in(opened(), adele, server)
     page.goto(f"/approvals/{ApprovalRequest.objects.get(subject_ref=newcomer.ref).ref}/")

@@ -13,9 +13,19 @@ VERSION_PARAMETER = "v"
 OK = 200
 
 
+def is_script(request: HttpRequest) -> bool:
+    """Whether HTMX asks, which understands other answers than a browser does."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def sends_page(request: HttpRequest) -> bool:
+    """Whether HTMX sends a plain form in the browser's place, and takes a whole page or where to go for an answer."""
+    return is_script(request) and request.method == "POST" and request.headers.get("HX-Target") == "main"
+
+
 def wants_fragment(request: HttpRequest) -> bool:
     """Whether HTMX asks for a part of the page."""
-    return request.headers.get("HX-Request") == "true"
+    return is_script(request) and not sends_page(request)
 
 
 def client_address(request: HttpRequest) -> str | None:
