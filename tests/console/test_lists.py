@@ -11,6 +11,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from settlement.models import Settlement
+from tests import tiers
 from tests.console import scene, whole
 from tests.console.conftest import verified_client
 from tests.console.test_rooms import text
@@ -19,7 +20,7 @@ from users.models import AuditEvent, Role
 from users.operations import lists
 
 SILENCES = "alerting:silences"
-FEW, MANY = 10, 1000
+FEW, MANY = 10, tiers.examples(1000, 10_000)
 # Where each list is looked at, what its rows are in, and which columns tell copies of one row apart (as SQL of `n`).
 GROWN: dict[str, tuple[str, dict[str, str]]] = {
     "/rfqs/": ("rfq_rfq", {"ref": "'RFQ-' || n", "client_rfq_id": "'many-' || n"}),
