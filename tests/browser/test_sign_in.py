@@ -67,6 +67,7 @@ def test_wrong_and_reused_codes_are_told_apart_and_the_summary_has_the_focus(ope
     expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
     page.locator("details.menu summary").click()
     page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
     give_password(page)
     give_code(page, token)
