@@ -13,7 +13,7 @@ from tests.console import scene
 from users.models import User
 
 SLOWER = 4
-LOADS = tiers.examples(2, 9)
+LOADS = tiers.examples(1, 9)
 OBSERVE = """
 window.largest = 0;
 window.shift = 0;

@@ -63,7 +63,7 @@ def begin_typing(page: Page, name: str) -> None:
     assert page.evaluate(STATE) == [name, TYPED, CARET, CARET + 3]
 
 
-@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.__name__)
+@pytest.mark.parametrize("room", tiers.sampled(ROOMS, request_beside_another, blotter), ids=lambda room: room.__name__)
 def test_a_field_keeps_text_caret_and_focus_while_rows_come_in(
     opened: Opener, server: str, adele: User, room: Callable[[], tuple[str, str, NewRow]]
 ) -> None:
