@@ -43,7 +43,7 @@ def opened(client: Client, place: str, path: str) -> str:
 
 
 def ids(page: str) -> list[str]:
-    return [one or other for one, other in rows(page)]
+    return ["".join(found) for found in rows(page)]
 
 
 def repeated(found: list[str]) -> list[str]:
