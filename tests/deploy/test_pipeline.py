@@ -300,7 +300,7 @@ FAULT = {
     ("said", "status", "told"),
     [
         (
-            '{"Results": [{"Vulnerabilities": [%s]}]}' % json.dumps(FAULT),
+            json.dumps({"Results": [{"Vulnerabilities": [FAULT]}]}),
             FOUND,
             "libssl3 3.0.1: CVE-plan-ted, critical",
         ),
