@@ -107,8 +107,8 @@ test-before: setup ## the release before trades on the schema of this one; needs
 test-pooled: setup ## six processes trade through two connections of Debian's PgBouncer
 	@$(PYTEST) -q -s tests/deploy/trial_pooled.py
 
-test-proxy: setup ## two webs behind Debian's nginx, each replaced while pages are asked for
-	@$(PYTEST) -q tests/deploy/trial_proxy.py
+test-proxy: setup ## two webs behind Debian's nginx and Caddy, each replaced while pages and forms come in
+	@$(PYTEST) -q -s tests/deploy/trial_proxy.py
 
 smoke: setup ## start everything, sign in with a one-time code, trade once, stop; logged
 	@$(PYTHON) -m trading.sandbox.tether -- $(PYTHON) manage.py smoke

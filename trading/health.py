@@ -1,8 +1,8 @@
 """
 Is the desk alive, is it ready, and what is wrong if not.
 
-`live` says that this process answers; `ready` that the desk can trade; `/health` says both and which
-version it is, for the deploy to wait on.
+`live` says that this process answers; `serving` that it is not about to end, for the proxy before it; `ready` that
+the desk can trade; `/health` says all of it and which version it is, for the deploy to wait on.
 """
 
 import threading
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from alerting.models import Heartbeat
 from alerting.queries import SILENT_AFTER
+from trading import serving as web
 from trading.lib import clock, http
 
 OK = "ok"
@@ -27,6 +28,14 @@ OK = "ok"
 def live(_request: HttpRequest) -> HttpResponse:
     """The process answers."""
     return JsonResponse({"status": "live"})
+
+
+@require_safe
+@never_cache
+def serving(_request: HttpRequest) -> HttpResponse:
+    """Whether this web takes requests: 200, or 503 once it was told to end. What else is wrong does not count."""
+    state = _serving()
+    return JsonResponse({"status": state}, status=200 if state == OK else 503)
 
 
 @require_safe
@@ -59,6 +68,10 @@ def _safely(check: Callable[[], str]) -> str:
         return check()
     except Error as error:
         return f"database: {type(error).__name__}"
+
+
+def _serving() -> str:
+    return "ending: takes its last requests" if web.is_ending() else OK
 
 
 def _database() -> str:
@@ -98,4 +111,4 @@ def _bot() -> str:
     return _heartbeat("bot") if settings.TELEGRAM_BOT_TOKEN else OK
 
 
-CHECKS = {"database": _database, "migrations": _migrations, "worker": _worker, "bot": _bot}
+CHECKS = {"serving": _serving, "database": _database, "migrations": _migrations, "worker": _worker, "bot": _bot}

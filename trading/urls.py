@@ -15,6 +15,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("language/", views.language, name="language"),
     path("health", health.health, name="health"),
     path("health/live", health.live, name="health-live"),
+    path("health/serving", health.serving, name="health-serving"),
     path("health/ready", health.ready, name="health-ready"),
     path("system/", system.system, name="system"),
     path("components/", page.components, name="components"),

@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 import yaml
+from django.urls import reverse
 
 from tests.deploy.yard import DEPLOY
+from trading import serving
 from trading.management.commands.worker import GRACE_SECONDS
 from trading.sandbox.localenv import ROOT
 
@@ -157,6 +159,21 @@ def test_every_web_is_known_to_whoever_asks_it() -> None:
 def test_jobs_have_time_to_end() -> None:
     for name in ("signer", "worker"):
         assert int(SERVICES[name]["stop_grace_period"].removesuffix("s")) > GRACE_SECONDS
+
+
+def test_webs_have_time_to_be_left_and_to_end() -> None:
+    (graceful,) = re.findall(r"--graceful-timeout (\d+)", (DEPLOY / "entrypoint").read_text())
+    for name in WEBS:
+        given = int(SERVICES[name]["stop_grace_period"].removesuffix("s"))
+        assert given > serving.DRAIN_SECONDS + serving.READ_SECONDS + int(graceful)
+
+
+def test_proxy_asks_the_webs_often_enough_to_leave_one_in_time() -> None:
+    text = (DEPLOY / "Caddyfile").read_text()
+    every, patience = (int(re.findall(rf"health_{name} (\d+)s", text)[0]) for name in ("interval", "timeout"))
+
+    assert f"health_uri {reverse('health-serving')}\n" in text
+    assert every + patience < serving.DRAIN_SECONDS
 
 
 def test_what_is_mounted_is_there_or_is_made(prepared: Path) -> None:

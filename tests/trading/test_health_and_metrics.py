@@ -29,6 +29,19 @@ def test_ready_when_everything_beats(client: Client, beating: None) -> None:
     assert (answer.status_code, answer.json()) == (200, {"status": "ready", "faults": []})
 
 
+def test_web_that_is_about_to_end_says_so_whatever_else_is_well(
+    client: Client, beating: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client.get("/health/serving").json() == {"status": "ok"}
+    monkeypatch.setattr("trading.serving.is_ending", lambda: True)
+
+    answer, ready = client.get("/health/serving"), client.get("/health/ready")
+
+    assert (answer.status_code, answer.json()) == (503, {"status": "ending: takes its last requests"})
+    assert (ready.status_code, ready.json()["faults"]) == (503, ["serving"])
+    assert client.get("/health/live").status_code == 200
+
+
 @pytest.mark.parametrize("silent", ["worker", "bot"])
 def test_not_ready_when_a_program_is_silent(client: Client, beating: None, silent: str) -> None:
     Heartbeat.objects.filter(name=silent).update(at=clock.now() - timedelta(seconds=61))
@@ -44,6 +57,7 @@ def test_health_names_the_version_and_what_is_wrong(client: Client, db: None) ->
     assert answer.status_code == 503
     assert answer.json()["version"] == "0.1.0"
     assert answer.json()["checks"] == {
+        "serving": "ok",
         "database": "ok",
         "migrations": "ok",
         "worker": "never heard",
