@@ -27,6 +27,7 @@ PLACES = ("postgres", "proxy", "alive", "plain", "web-1", "web-2", "telegram", "
 # The sandbox's own, for its people and their Telegram; and what Compose would let through to a production.
 SANDBOX = ("SANDBOX_CONTROL_KEY", "SANDBOX_PASSWORD", "SANDBOX_TOTP_KEY")
 ON_MACHINE = "127.0.0.1"
+PATIENT = {"start_period": "180s", "timeout": "30s"}  # a busy machine starts a process in minutes
 
 
 @dataclass
@@ -39,7 +40,7 @@ class Installation:
 
     def run(self, command: str, *arguments: str) -> int:
         """The exit status of one of the commands; what it says is shown."""
-        variables = {"DESK_WAIT": "150", "DESK_ATTEMPTS": "40", "DESK_PAUSE": "1", "DESK_IN_ROW": "2"}
+        variables = {"DESK_WAIT": "240", "DESK_ATTEMPTS": "40", "DESK_PAUSE": "1", "DESK_IN_ROW": "2"}
         return subprocess.run([self.place / command, *arguments], env=os.environ | variables, check=False).returncode
 
     def running(self) -> set[str]:
@@ -129,7 +130,7 @@ def on_the_machine(given: dict[str, Any], ports: dict[str, int]) -> dict[str, An
     for name in APPLICATION:
         services[name]["environment"] = {**services[name]["environment"], "DESK_ENV": "sandbox"}
         services[name]["environment"]["ALLOWED_HOSTS"] += f",{ON_MACHINE}"
-        services[name]["healthcheck"] = given["services"][name]["healthcheck"]
+        services[name]["healthcheck"] = {**given["services"][name]["healthcheck"], **PATIENT}
         if name.startswith("web-"):
             services[name]["environment"]["DESK_PORT"] = str(ports[name])
     for name in (*APPLICATION, "postgres", "proxy"):

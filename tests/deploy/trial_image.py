@@ -70,7 +70,6 @@ def see(machine: Installation, settlement: str) -> None:
     """It is still there, as settled."""
     with machine.browser() as browser:
         smoke = Smoke(io.StringIO(), machine.sandbox, browser, known={"settlement": settlement})
-        time.sleep(31)  # a one-time code is taken once
         smoke.step("sign in", smoke.sign_in)
         smoke.step("settled", smoke.see_settlement)
 

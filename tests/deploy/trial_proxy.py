@@ -23,6 +23,7 @@ import httpx
 import pytest
 from django.conf import settings
 
+from tests.crash.running import wait_for
 from trading.sandbox import localenv
 from trading.sandbox.bench import race
 from trading.sandbox.ground import Ground
@@ -86,6 +87,7 @@ def front(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Front]:
             made.start(web)
         proxy = running.enter_context(subprocess.Popen([program, *arguments], env=os.environ | variables))
         running.callback(proxy.terminate)
+        wait_for(lambda: not localenv.is_free(port))
         yield made
 
 
