@@ -190,6 +190,23 @@
   });
   addEventListener("pageshow", () => sending.clear());
 
+  // ---- an answer that takes its time: a bar on top after a third of a second, and a word for who hears the page ----
+
+  let slow = 0;
+  function showWaiting(isWaiting) {
+    clearTimeout(slow);
+    document.body.toggleAttribute("data-waiting", isWaiting);
+    find("#main")?.setAttribute("aria-busy", isWaiting);
+    if (isWaiting) find("#live-region").textContent = words.waiting;
+  }
+
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (poll(event)) return;
+    clearTimeout(slow);
+    slow = setTimeout(showWaiting, 300, true);
+  });
+  document.addEventListener("htmx:afterRequest", (event) => poll(event) || showWaiting(false));
+
   // ---- after a swap: focus where the server says; when it failed: say so, swap nothing ----
 
   document.addEventListener("htmx:afterSettle", (event) => {

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests import factories, tiers
 from tests.browser.conftest import Opener, sign_in
@@ -123,3 +123,22 @@ def test_a_session_that_is_about_to_end_says_so(opened: Opener, server: str, ade
     expect(page.locator("#toasts")).not_to_contain_text("Your session ends")
     page.clock.run_for(2000)
     expect(page.locator("#toasts")).to_contain_text("Your session ends in 2 minutes.")
+
+
+def test_an_answer_that_takes_its_time_is_said_until_it_is_there(opened: Opener, server: str, adele: User) -> None:
+    asked = factories.propose("user.reject", factories.newcomer().ref)
+    page = sign_in(opened(), adele, server)
+    page.goto("/approvals/?tab=open")
+    bar, main = page.locator("body[data-waiting]"), page.locator("#main")
+    held: list[Route] = []
+    page.route("**/approvals/APR-**", lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks it
+
+    page.locator(f"#open-{asked.ref}").click()
+    expect(bar).to_have_count(1)
+    expect(main).to_have_attribute("aria-busy", "true")
+    expect(page.locator("#live-region")).to_have_text("The server is still at work.")
+    held[0].continue_()
+
+    expect(page.locator("#panel-title")).to_contain_text(asked.ref)
+    expect(bar).to_have_count(0)
+    expect(main).to_have_attribute("aria-busy", "false")
