@@ -18,8 +18,7 @@ from settlement.operations import Netting, NewAddress, NewBankAccount, Receipt, 
 from trading.lib import clock
 from trading.lib.ids import new_ref
 from trading.sandbox import seed
-from trading.sandbox.market import MIDS
-from trading.sandbox.rates import SOURCES
+from trading.sandbox.rates import MIDS, SOURCES
 from trading.sandbox.seed import Say
 from users import operations as user_operations
 from users.models import ApprovalRequest, Counterparty, User

@@ -18,6 +18,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 from trading.sandbox.people import by_username
+from trading.sandbox.rates import MIDS
 from trading.sandbox.telegram.client import SandboxClient, SandboxError
 from trading.sandbox.telegram.server import ConfigurationError, from_environment
 
@@ -26,7 +27,6 @@ type Json = dict[str, Any]
 log = logging.getLogger("sandbox.market")
 
 TICK = Decimal("0.0001")
-MIDS = {"EUR": 0.92, "AED": 3.67}
 STEP_BPS = 1.5
 PULL_HOME = 0.02
 LONGEST_DRIFT = 0.03

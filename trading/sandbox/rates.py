@@ -8,7 +8,7 @@ mids grow old, and the desk sees what it would see of a real source that hangs.
 from decimal import Decimal
 
 SOURCES = {"one": Decimal("1.00005"), "two": Decimal("0.99995")}  # what each makes of the mid: half a basis point
-FIATS = ("EUR", "AED")
+MIDS = {"EUR": 0.92, "AED": 3.67}  # what the market begins at
 
 
 def sandbox_sources(url: str) -> list[dict[str, object]]:
@@ -18,7 +18,7 @@ def sandbox_sources(url: str) -> list[dict[str, object]]:
             "name": f"sandbox-{name}",
             "pairs": {
                 f"USDT/{fiat}": {"url": f"{url}/rates/{name}.json", "pointer": f"/rates/{fiat}", "at": "/at"}
-                for fiat in FIATS
+                for fiat in MIDS
             },
         }
         for name in SOURCES
