@@ -1,5 +1,6 @@
 """The console shows each wallet's chain beside the books, stops one at once, and leads to the act that opens it."""
 
+import re
 from html import unescape
 
 import pytest
@@ -7,7 +8,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from settlement import operations, pauses, tasks
+from settlement import operations, pauses, tasks, wallet_limits
 from settlement.models import Transfer, Wallet
 from settlement.reconciliation import rounds
 from settlement.wallets.base import Signed
@@ -182,3 +183,13 @@ def test_empty_transaction_is_on_the_page_of_its_payment_and_found_by_its_id(con
     assert made in page
     assert "0x" + b"empty".hex() in page
     assert transfer.ref in text(console.get(f"/transfers/?q={made}&tab=review"))
+
+
+def test_fields_that_an_act_brings_look_as_all_do(market: Market) -> None:
+    admin = verified_client(scene.person("ada", Role.ADMIN))
+    page = text(admin.get("/money/WALLETS/?act=wallet_policy.change"))
+
+    typed = [one for one in re.findall(r"<input[^>]*>", page.partition("<main")[2]) if 'type="text"' in one]
+
+    assert len(typed) > len(wallet_limits.FIELDS)  # the code beside them
+    assert [one for one in typed if not re.search(r'class="in[" ]', one)] == []

@@ -152,7 +152,7 @@ def _settle_proxy(service: dict[str, Any], ports: dict[str, int]) -> None:
     webs = " ".join(f"{ON_MACHINE}:{ports[name]}" for name in ("web-1", "web-2"))
     service["environment"] = {**service["environment"], "DESK_WEBS": webs}
     asks = f"import urllib.request as r; r.urlopen('http://{ON_MACHINE}:{ports['alive']}/alive')"
-    service["healthcheck"] = {**service["healthcheck"], "test": ["CMD", "python", "-c", asks]}
+    service["healthcheck"] = {**service["healthcheck"], **PATIENT, "test": ["CMD", "python", "-c", asks]}
 
 
 def _move_proxy(file: Path, ports: dict[str, int]) -> None:

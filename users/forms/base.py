@@ -16,10 +16,13 @@ class ConsoleForm(forms.Form):
     def __init__(self, data: QueryDict | None = None, *, scope: str = "") -> None:
         """`scope` keeps the ids of several forms on one page apart."""
         super().__init__(data, label_suffix="", auto_id=f"id_{scope}_%s" if scope else "id_%s")
-        for name, field in self.fields.items():
-            css = "in otp" if name == "otp_token" else "in"
-            if not isinstance(field.widget, forms.CheckboxSelectMultiple | forms.HiddenInput):
-                field.widget.attrs.setdefault("class", css)
+
+    def __getitem__(self, name: str) -> forms.BoundField:
+        """Give a field as it is shown: in the console's look, whenever it came into the form."""
+        widget = self.fields[name].widget if name in self.fields else None
+        if widget and not isinstance(widget, forms.CheckboxInput | forms.CheckboxSelectMultiple | forms.HiddenInput):
+            widget.attrs.setdefault("class", "in otp" if name == "otp_token" else "in")
+        return super().__getitem__(name)
 
 
 class PasswordForm(ConsoleForm):
