@@ -79,15 +79,17 @@ class Run:
             "latest_start_ms": round(self.late * 1000),
             "payments_queued_at_most": self.queued,
         }
-        for kind, seconds in self.seconds.items():
-            told[f"{kind}_ms"] = spread([one * 1000 for one in seconds])
-        return told
+        return told | {f"{kind}_ms": self.spread(kind) for kind in self.seconds}
+
+    def spread(self, kind: str) -> dict[str, int]:
+        """Of one kind of request, in milliseconds."""
+        return spread([one * 1000 for one in self.seconds[kind]])
 
 
 def spread(values: list[float]) -> dict[str, int]:
-    """Median, 95 of 100, and the most."""
+    """Median, 95 and 99 of 100, and the most."""
     cuts = quantiles(values, n=100)
-    return {"p50": round(cuts[49]), "p95": round(cuts[94]), "max": round(max(values))}
+    return {"p50": round(cuts[49]), "p95": round(cuts[94]), "p99": round(cuts[98]), "max": round(max(values))}
 
 
 @dataclass
@@ -186,10 +188,10 @@ def payments() -> int:
     return len(jobs.names(task_name__in=PAYING_JOBS))
 
 
-def load(desk: Desk, mode: str) -> Run:
-    """The rate for half a minute, whatever the answers take: each trade begins when it is due."""
-    run, trades = Run(mode), RATE * MODE_SECONDS // 60 // REQUESTS_A_TRADE
-    every = MODE_SECONDS / trades
+def load(desk: Desk, mode: str, *, rate: int = RATE, duration: int = MODE_SECONDS) -> Run:
+    """The rate, a minute, for so many seconds, whatever the answers take: each trade begins when it is due."""
+    run, trades = Run(mode), rate * duration // 60 // REQUESTS_A_TRADE
+    every = duration / trades
     with watching_the_queue(run), ThreadPoolExecutor(SENDERS) as senders:
         run.began = time.monotonic()
         acts = [
@@ -198,7 +200,7 @@ def load(desk: Desk, mode: str) -> Run:
         ]
         for act in acts:
             act.result()
-        run.ended = max(time.monotonic(), run.began + MODE_SECONDS)
+        run.ended = max(time.monotonic(), run.began + duration)
     return run
 
 
