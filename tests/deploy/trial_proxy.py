@@ -33,6 +33,7 @@ NAME, ASKERS, PAUSE, TURNS, PATIENCE = "desk.example", 4, 0.02, 2, 60
 FINE = {"200", "204", "429"}  # the reports are more than one address may send
 ENOUGH = 100
 BY_NAME = {"sni_hostname": NAME}  # as whoever asks does whose resolver knows the name
+REPORT, REPORT_TYPE = b'{"csp-report": {}}', {"Content-Type": "application/csp-report"}
 PATH = f"{os.environ['PATH']}:/usr/sbin"
 
 
@@ -176,8 +177,8 @@ def asking(front: Front, found: Counter[str], stop: threading.Event) -> None:
         while not stop.is_set():
             for method, path in (("GET", "/sign-in/"), ("POST", "/csp-report/"), ("POST", "/csp-report/")):
                 try:
-                    content = b'{"csp-report": {}}' if method == "POST" else None
-                    answer = asker.request(method, path, content=content, extensions=BY_NAME)
+                    content = REPORT if method == "POST" else None
+                    answer = asker.request(method, path, content=content, headers=REPORT_TYPE, extensions=BY_NAME)
                     found[f"{method} {path} {answer.status_code}"] += 1
                 except httpx.TransportError as error:
                     found[f"{method} {path} {type(error).__name__}"] += 1
