@@ -25,7 +25,7 @@ from tests.deploy.installation import Installation
 from tests.deploy.trial_proxy import FINE, Front, asking
 from trading.sandbox.smoke import USABLE, Smoke
 
-ASKERS, ENOUGH = 3, 200
+ASKERS, ENOUGH, QUIET_SECONDS = 3, 200, 75
 
 
 @pytest.fixture(scope="module")
@@ -83,11 +83,12 @@ def has_rates(machine: Installation) -> bool:
 
 
 def settled_sums(machine: Installation) -> list[str]:
-    """The ledger's sums once nothing changes any more."""
-    seen = machine.sums()
-    while (again := machine.sums()) != seen:
-        seen = again
+    """The ledger's sums and rows once they have stayed the same while every job of a minute ran."""
+    seen, since = machine.sums(), time.monotonic()
+    while time.monotonic() - since < QUIET_SECONDS:
         time.sleep(1)
+        if (again := machine.sums()) != seen:
+            seen, since = again, time.monotonic()
     return seen
 
 
