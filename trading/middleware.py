@@ -76,12 +76,12 @@ class ScriptedFormMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Turn a redirect into its address, with the cookies that it sets."""
+        """Turn a redirect into its address; what else it says, cookies and headers, stays."""
         response = self.get_response(request)
         if http.sends_page(request) and response.has_header("Location"):
-            told = http.redirect_script(response.headers["Location"])
-            told.cookies = response.cookies
-            return told
+            response.status_code, response.content = 204, b""
+            response.headers["HX-Redirect"] = response.headers["Location"]
+            del response.headers["Location"]
         return response
 
 

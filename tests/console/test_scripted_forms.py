@@ -42,6 +42,9 @@ def test_a_session_key_that_changed_reaches_the_browser(console: Client, olga: U
 
     assert answer.status_code == 204
     assert answer.cookies[settings.SESSION_COOKIE_NAME].value != before
+    assert answer.headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert "no-store" in answer.headers["Cache-Control"]
+    assert "Location" not in answer.headers
 
 
 def test_forms_whose_answer_is_a_file_are_left_to_the_browser() -> None:
