@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import BrowserContext, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -22,12 +22,8 @@ def windows() -> Iterator[Window]:
     """A maker of windows in a fresh Chromium, each with its own cookies."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=os.environ["CHROMIUM"], args=QUIET)
-        yield lambda size: _context(browser.new_context(viewport=size, color_scheme="light"))
+        yield lambda size: browser.new_context(viewport=size, color_scheme="light").new_page()
         browser.close()
-
-
-def _context(context: BrowserContext) -> Page:
-    return context.new_page()
 
 
 def sign_in(page: Page, console: str, password: str, username: str = "olga") -> None:

@@ -18,6 +18,8 @@ from browser import PHONE, ROOT, WIDE, Window, settle, sign_in
 from django.urls import Resolver404, resolve
 from playwright.sync_api import Page, ViewportSize
 
+from trading.sandbox.people import by_username
+
 FOLDER = ROOT / ".local" / "gallery"
 PEOPLE = ("olga", "amir", "adele", "audrey")
 STRANGERS = ("/sign-in/", "/no/such/room/")
@@ -70,7 +72,7 @@ def take(new_page: Window, settings: dict[str, str]) -> None:
             for look in (look for look in LOOKS if look.language == language):
                 _shoot(page, console, pages, look)
         if person:
-            _speak(page, console, "fa" if person == "amir" else "en", is_known=True)
+            _speak(page, console, by_username(person).language, is_known=True)
         found += pages
         print(f"{person or 'a stranger'}: {len(pages)} pages")
         page.context.close()

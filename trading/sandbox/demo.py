@@ -1,8 +1,8 @@
 """
 Something on every page of a new sandbox: what a working day leaves behind, made by the real operations.
 
-Made once, on a desk where nobody has asked for a price yet. What is made waits for whoever looks: nothing of it acts
-later.
+Made once, on a desk where nobody has asked for a price yet. The worker pays the small trades; all else waits for
+people.
 """
 
 from dataclasses import dataclass
@@ -117,6 +117,7 @@ def _money() -> None:
     account = BankAccount.objects.get(counterparty=tara.counterparty, currency="EUR")
     wish = Wish("EUR", Decimal(4_000), account.ref)
     settlement_operations.request_withdrawal(wish=wish, actor=tara, key="demo", now=clock.now())
+    # Another client's: who decides is told of it.
     known = PayoutAddress.objects.get(counterparty=_party("Cedar Imports"))
     cold = NewAddress(known.chain, known.address, "Treasury", _party("Pars Export").ref)
     settlement_operations.ask_address(new=cold, actor=olga, now=clock.now())
@@ -142,7 +143,7 @@ def _disputes(fills: list[Fill]) -> None:
     olga = _user("olga")
     rfq_operations.assign_dispute(dispute_ref=handled, to=olga, actor=olga, now=clock.now())
     remark = Remark(
-        "Asked the bank for the confirmation of the transfer; they answer by noon.", "demo", is_internal=True
+        "The payment is final on the chain. Asked them which address they are looking at.", "demo", is_internal=True
     )
     rfq_operations.add_note(dispute_ref=handled, remark=remark, actor=olga, now=clock.now())
 
@@ -168,17 +169,7 @@ def _proposals() -> None:
     olga, client = _user("olga"), _party("Cedar Imports")
     less = {"pair": "USDT/AED", **seed.TERMS, "markup_bps": "80"}
     declined = _propose("terms.change", client.ref, olga, "A wider mark-up while the dirham is quiet.", **less)
-    amir, digest = _user("amir"), bytes(declined.digest)
-    proof = user_operations.step_up_in_sandbox(user=amir, digest=digest, now=clock.now())
-    user_operations.decide(
-        request_ref=declined.ref,
-        verdict="decline",
-        reason=ANSWER,
-        digest=digest,
-        actor=amir,
-        proof=proof,
-        now=clock.now(),
-    )
+    seed.decide(declined, "decline", ANSWER, by=_user("amir"))
     more = {"pair": "USDT/EUR", **seed.TERMS, "markup_bps": "12", "maximum": "750000"}
     _propose("terms.change", client.ref, olga, "Their volume has doubled since spring; agreed with sales.", **more)
 

@@ -281,19 +281,24 @@ def carry(act: str, subject_ref: str, payload: dict[str, object], reason: str) -
     decider = next(one for one in user_operations.eligible(policy, proposer=proposer, subject=None))
     proposal = Proposal(act, subject_ref, reason, key=f"seed:{new_ref('KEY')}", payload=payload, nominee=decider)
     request = user_operations.propose(proposal=proposal, actor=proposer, now=clock.now())
+    done = decide(request, "approve", reason, by=decider)
+    if done.status != ApprovalRequest.Status.EXECUTED:
+        raise SeedFailed(f"{act} of {subject_ref} is {done.status}: {done.outcome}")
+
+
+def decide(request: ApprovalRequest, verdict: str, reason: str, *, by: User) -> ApprovalRequest:
+    """A demo person's verdict, with the proof that only a sandbox gives."""
     digest = bytes(request.digest)
-    proof = user_operations.step_up_in_sandbox(user=decider, digest=digest, now=clock.now())
-    done = user_operations.decide(
+    proof = user_operations.step_up_in_sandbox(user=by, digest=digest, now=clock.now())
+    return user_operations.decide(
         request_ref=request.ref,
-        verdict="approve",
+        verdict=verdict,
         reason=reason,
         digest=digest,
-        actor=decider,
+        actor=by,
         proof=proof,
         now=clock.now(),
     )
-    if done.status != ApprovalRequest.Status.EXECUTED:
-        raise SeedFailed(f"{act} of {subject_ref} is {done.status}: {done.outcome}")
 
 
 def _holder(roles: list[str]) -> User:

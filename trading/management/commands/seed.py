@@ -18,7 +18,6 @@ class Command(BaseCommand):
         parser.add_argument(
             "--scale", type=int, default=0, metavar="RFQS", help="copy settled trades until there are so many requests"
         )
-
         parser.add_argument(
             "--demo", action="store_true", help="in a sandbox where nobody has traded: leave something on every page"
         )
