@@ -13,6 +13,8 @@ from django.conf import settings
 from django.db import connection
 from waffle.models import Switch
 
+from trading.lib import statements
+
 FLAG = "AUTO_SETTLEMENT_ENABLED"
 HALT = "TRANSFERS_HALTED"
 LOCK = 7001
@@ -47,7 +49,7 @@ class Gate:
 
 def read() -> Gate:
     """Read the gate, and keep it so until this transaction ends. One round trip."""
-    with connection.cursor() as cursor:
+    with statements.cursor() as cursor:
         cursor.execute("select * from settlement_gate()")
         return gate_of(*cursor.fetchone())
 

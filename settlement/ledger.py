@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 
-from django.db import Error, connection
+from django.db import Error
 from django.utils.translation import gettext_lazy as _
 from psycopg.errors import Diagnostic
 
 from settlement.models import Asset, Entry, LedgerAccount
+from trading.lib import statements
 from trading.lib.errors import Conflict, Unavailable
 from trading.lib.money import Money, Unit
 from users.models import Counterparty
@@ -83,7 +84,7 @@ def post(*postings: Posting) -> bool:
     :raises JournalConflict: a key was used before with other input.
     :raises NoAccount: a leg names an account that does not exist.
     """
-    with refusals(), connection.cursor() as cursor:
+    with refusals(), statements.cursor() as cursor:
         cursor.execute("select is_covered from settlement_post(%s::jsonb)", [as_json(postings)])
         return all(is_covered for (is_covered,) in cursor.fetchall())
 

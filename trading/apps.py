@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.db.backends.signals import connection_created
 
 if TYPE_CHECKING:
     from alerting.inbox import Outgoing
@@ -20,11 +21,12 @@ class TradingConfig(AppConfig):
         """Register start-up checks and the bot, and set up logging."""
         from alerting import inbox, menus  # noqa: PLC0415 - apps must be loaded first
         from trading import checks, logs  # noqa: PLC0415 - likewise
-        from trading.lib import trail  # noqa: PLC0415 - likewise
+        from trading.lib import statements, trail  # noqa: PLC0415 - likewise
         from users import context  # noqa: PLC0415 - likewise
 
         checks.register()
         logs.configure()
+        connection_created.connect(statements.keep_plans, dispatch_uid="trading.lib.statements")
         carriers: list[trail.Carrier] = [context.RequestId()]
         if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
             from trading import tracing  # noqa: PLC0415 - its library is loaded only where it is wanted

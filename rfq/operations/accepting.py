@@ -37,6 +37,7 @@ from trading.lib.clock import DatabaseClock
 from trading.lib.errors import DeskError
 from trading.lib.ids import new_ref
 from trading.lib.operations import operation
+from trading.lib.statements import Given, Read
 from users import audit, capabilities
 from users.models import Counterparty, User
 
@@ -97,16 +98,7 @@ def _lock_client(quote_ref: str, actor: User) -> TradingTerms:
     client = actor.counterparty
     if client is None or client.kind != Counterparty.Kind.CLIENT:
         raise NotAClient
-    capped = LpTerms.objects.filter(lp__quotes__ref=quote_ref, unsettled_cap__isnull=False)
-    rows = (
-        TradingTerms.objects.select_related("counterparty__trading_hours")
-        .annotate(capped_lp=Subquery(capped.values("lp")[:1]))
-        .select_for_update(of=("counterparty",))
-    )
-    terms = rows.filter(
-        Exists(Quote.objects.filter(ref=quote_ref, rfq__counterparty=client, rfq__pair=OuterRef("pair"))),
-        counterparty=client,
-    ).first()
+    terms = CLIENT_LOCKED.first(client=client.pk, quote_ref=quote_ref)
     if terms is None:
         raise NoSuchQuote
     return terms
@@ -114,13 +106,28 @@ def _lock_client(quote_ref: str, actor: User) -> TradingTerms:
 
 def _lock_quote(quote_ref: str, *, key: str, now: datetime) -> Quote:
     today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    fills = Fill.objects.filter(client=OuterRef("rfq__counterparty"), filled_at__gte=today).order_by()
+    return QUOTE_LOCKED.one(ref=quote_ref, key=key, today=today)
+
+
+def _client_to_lock() -> QuerySet[TradingTerms]:
+    capped = LpTerms.objects.filter(lp__quotes__ref=Given("quote_ref"), unsettled_cap__isnull=False)
+    quotes = Quote.objects.filter(ref=Given("quote_ref"), rfq__counterparty=Given("client"), rfq__pair=OuterRef("pair"))
+    return (
+        TradingTerms.objects.select_related("counterparty__trading_hours")
+        .annotate(capped_lp=Subquery(capped.values("lp")[:1]))
+        .select_for_update(of=("counterparty",))
+        .filter(Exists(quotes), counterparty=Given("client"))
+    )
+
+
+def _quote_to_lock() -> QuerySet[Quote]:
+    fills = Fill.objects.filter(client=OuterRef("rfq__counterparty"), filled_at__gte=Given("today")).order_by()
     # The few that were taken back are taken off, so that of all the others nothing but the fill is looked at.
     traded = _total(fills) - _total(fills.filter(settlement__reversal__isnull=False))
     related = ("rfq__pair__quote_asset", "rfq__pair__reference_state__latest", "rfq__destination", "lp")
-    used = Exists(Fill.objects.filter(client=OuterRef("rfq__counterparty"), idempotency_key=key))
+    used = Exists(Fill.objects.filter(client=OuterRef("rfq__counterparty"), idempotency_key=Given("key")))
     rows = Quote.objects.select_related(*related).annotate(traded_today=traded, is_key_used=used, **_quoted_at())
-    return rows.select_for_update(of=("rfq", "self")).get(ref=quote_ref)
+    return rows.select_for_update(of=("rfq", "self")).filter(ref=Given("ref"))
 
 
 def _total(fills: QuerySet[Fill]) -> Coalesce:
@@ -139,6 +146,9 @@ def _quoted_at() -> dict[str, Subquery]:
         "first_quoted_at": Subquery(first.values("created_at")[:1]),
         "best_quoted_at": Subquery(best.values("created_at")[:1]),
     }
+
+
+CLIENT_LOCKED, QUOTE_LOCKED = Read(_client_to_lock), Read(_quote_to_lock)
 
 
 def _replay(rfq: Rfq, quote: Quote, key: str) -> Fill:

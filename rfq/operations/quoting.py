@@ -23,17 +23,32 @@ from rfq.errors import (
 from rfq.models import Invitation, Pair, Quote, Rfq
 from rfq.operations.gates import Gates, hold_open, look
 from rfq.references import check_band, loaded_reference
-from trading.lib import jobs
+from trading.lib import jobs, rows
 from trading.lib.clock import DatabaseClock
 from trading.lib.errors import DeskError
 from trading.lib.jobs import Later
 from trading.lib.operations import operation
+from trading.lib.statements import Given, Read
 from users import audit, capabilities
 from users.models import Counterparty, User
 from users.operations import require_served
 
 SHORTEST, LONGEST = 10, 60
 HIGHEST_PRICE = Decimal(10) ** 9
+LOCKED = Read(
+    lambda: (
+        Rfq.objects.select_related("pair__quote_asset", "pair__reference_policy", "pair__reference_state__latest")
+        .select_for_update(of=("self",))
+        .filter(ref=Given("ref"))
+    )
+)
+SAID = Read(
+    lambda: Quote.objects.filter(
+        Q(idempotency_key=Given("key")) & ~Q(status=Quote.Status.REJECTED)
+        | Q(rfq=Given("rfq"), status__in=[Quote.Status.ENTERED, Quote.Status.ACTIVE]),
+        lp=Given("lp"),
+    ).order_by("pk")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +130,7 @@ def _offer(*, offer: Offer, dealer: User, entered_by: User | None, now: datetime
         return _reject(quote, refusal, now=now)
     quote.status = Quote.Status.ENTERED if entered_by else Quote.Status.ACTIVE
     earlier = _replace_earlier(quote, said, now=now)
-    quote.save(force_insert=True)
+    rows.insert(quote)
     if not entered_by:
         _answered(quote, gates, now=now)
     jobs.defer("rfq.sweep", later=Later(at=quote.valid_until))
@@ -181,9 +196,7 @@ def _lp_that_may(dealer: User, *, entered_by: User | None) -> Counterparty:
 
 def _said(rfq: Rfq, lp: Counterparty, offer: Offer) -> list[Quote]:
     """What the LP said with this key, and what it says on this RFQ at present, oldest first. One query."""
-    with_key = Q(idempotency_key=offer.key) & ~Q(status=Quote.Status.REJECTED)
-    standing = Q(rfq=rfq, status__in=[Quote.Status.ENTERED, Quote.Status.ACTIVE])
-    return list(Quote.objects.filter(with_key | standing, lp=lp).order_by("pk"))
+    return SAID.rows(key=offer.key, rfq=rfq.pk, lp=lp.pk)
 
 
 def _known(said: list[Quote], rfq: Rfq, offer: Offer) -> Quote | None:
@@ -233,7 +246,7 @@ def _admit(quote: Quote, gates: Gates, *, now: datetime) -> None:
 
 def _reject(quote: Quote, refusal: DeskError, *, now: datetime) -> DeskError:
     quote.status, quote.refusal = Quote.Status.REJECTED, refusal.code
-    quote.save(force_insert=True)
+    rows.insert(quote)
     _record("quote.rejected", quote, None, now=now)
     return refusal
 
@@ -289,9 +302,7 @@ def lp_of(dealer: User) -> Counterparty:
 
 
 def _lock_rfq(ref: str) -> Rfq:
-    related = ("pair__quote_asset", "pair__reference_policy", "pair__reference_state__latest")
-    rows = Rfq.objects.select_related(*related).select_for_update(of=("self",))
-    rfq = rows.filter(ref=ref).first()
+    rfq = LOCKED.first(ref=ref)
     if rfq is None:
         raise NoSuchRfq(ref=ref)
     return rfq

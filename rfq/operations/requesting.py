@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 
 from rfq.errors import (
     AboveMaximum,
@@ -25,11 +25,12 @@ from rfq.models import Pair, Quote, Rfq, TradingTerms
 from rfq.operations.gates import look
 from rfq.references import loaded_reference
 from settlement.models import PayoutAddress
-from trading.lib import jobs
+from trading.lib import jobs, rows, statements
 from trading.lib.errors import DeskError
 from trading.lib.jobs import Later
 from trading.lib.money import USDT, Unit
 from trading.lib.operations import operation
+from trading.lib.statements import Given, Read
 from users import audit, capabilities
 from users.models import Counterparty, User
 from users.operations import require_served
@@ -42,6 +43,15 @@ select %s, lp.id, %s from users_counterparty as lp left join rfq_lpterms as term
 where lp.kind = 'lp' and lp.status = 'active' and terms.paused_at is null order by lp.id
 """
 LARGEST = Decimal(10) ** 15
+PAIRS = Read(lambda: Pair.objects.select_related("quote_asset", "reference_state__latest"))
+TERMS = Read(lambda: TradingTerms.objects.filter(counterparty=Given("client"), pair=Given("pair")))
+ASKED = Read(
+    lambda: (
+        Rfq.objects.select_related("pair__quote_asset", "counterparty", "destination")
+        .filter(counterparty=Given("client"), client_rfq_id=Given("client_rfq_id"))
+        .exclude(status=Rfq.Status.REJECTED)
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +137,7 @@ def _ask(*, request: RfqRequest, trader: User, entered_by: User | None, now: dat
         _admit(rfq, request, now=now)
     except DeskError as refusal:
         return _reject(rfq, refusal, now=now)
-    rfq.save(force_insert=True)
+    rows.insert(rfq)
     _invite(rfq)
     jobs.defer("rfq.sweep", later=Later(at=rfq.expires_at))
     _record("rfq.created", rfq, now=now)
@@ -161,14 +171,14 @@ def _admit(rfq: Rfq, request: RfqRequest, *, now: datetime) -> None:
 
 def _reject(rfq: Rfq, refusal: DeskError, *, now: datetime) -> DeskError:
     rfq.status, rfq.refusal = Rfq.Status.REJECTED, refusal.code
-    rfq.save(force_insert=True)
+    rows.insert(rfq)
     _record("rfq.rejected", rfq, now=now)
     return refusal
 
 
 def _invite(rfq: Rfq) -> None:
     """Ask every LP that may quote now. One query."""
-    with connection.cursor() as cursor:
+    with statements.cursor() as cursor:
         cursor.execute(INVITE, [rfq.pk, rfq.created_at])
 
 
@@ -187,15 +197,14 @@ def _client_of(actor: User) -> Counterparty:
 
 
 def _pair(code: str) -> Pair:
-    rows = Pair.objects.select_related("quote_asset", "reference_state__latest")
-    pairs = {pair.code: pair for pair in rows}
+    pairs = {pair.code: pair for pair in PAIRS.rows()}
     if code not in pairs:
         raise UnknownPair(pair=code, pairs=", ".join(pair.quote_asset_id for pair in pairs.values() if pair.is_enabled))
     return pairs[code]
 
 
 def _apply_terms(rfq: Rfq) -> None:
-    terms = TradingTerms.objects.filter(counterparty=rfq.counterparty, pair=rfq.pair).first()
+    terms = TERMS.first(client=rfq.counterparty_id, pair=rfq.pair_id)
     if terms is None:
         raise NoTerms(pair=rfq.pair.code)
     rfq.markup_bps = terms.markup_bps
@@ -265,9 +274,7 @@ def _destination(client: Counterparty, request: RfqRequest, *, now: datetime) ->
 
 def _known(rfq: Rfq) -> Rfq | None:
     """What the client asked before with the same id, whatever has become of its terms since."""
-    rows = Rfq.objects.select_related("pair__quote_asset", "counterparty", "destination")
-    asked = rows.filter(counterparty=rfq.counterparty, client_rfq_id=rfq.client_rfq_id)
-    return asked.exclude(status=Rfq.Status.REJECTED).first()
+    return ASKED.first(client=rfq.counterparty_id, client_rfq_id=rfq.client_rfq_id)
 
 
 def _same_or_conflict(known: Rfq, asked: Rfq, request: RfqRequest) -> Rfq:

@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import connection
-
 from rfq.models import Quote, Rfq
 from rfq.models.trading import Side
+from trading.lib import statements
 
 # A sibling that was past its time is expired, not beaten; the best of those beaten is the cover.
 TAKE = """
@@ -87,7 +86,7 @@ def take(quote: Quote, *, closes: datetime | None, now: datetime) -> Taken | Non
         "closes": closes,
         "now": now,
     }
-    with connection.cursor() as cursor:
+    with statements.cursor() as cursor:
         cursor.execute(TAKE, values)
         rows = cursor.fetchall()
     if not rows:

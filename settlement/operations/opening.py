@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db import connection
 from django.db.models import Model
 from django.utils.translation import gettext_lazy as _
 
@@ -12,7 +11,7 @@ from settlement import autosettle, ledger, legs
 from settlement.autosettle import Gate
 from settlement.ledger import Posting
 from settlement.models import Asset, PayoutAddress, Settlement
-from trading.lib import jobs
+from trading.lib import jobs, statements
 from trading.lib.errors import Unavailable
 from trading.lib.rows import insert_both
 from users.models import Counterparty
@@ -97,7 +96,7 @@ def _post_at_gate(*postings: Posting) -> tuple[Gate, bool]:
 
     The gate is read before any balance is locked: the order `pay` takes the two in.
     """
-    with ledger.refusals(), connection.cursor() as cursor:
+    with ledger.refusals(), statements.cursor() as cursor:
         cursor.execute("select * from settlement_open(%s::jsonb)", [ledger.as_json(postings)])
         *gate, is_covered = cursor.fetchone()
     return autosettle.gate_of(*gate), bool(is_covered)

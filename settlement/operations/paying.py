@@ -15,9 +15,17 @@ from trading.lib import jobs
 from trading.lib.jobs import Later
 from trading.lib.money import USDT
 from trading.lib.operations import operation
+from trading.lib.statements import Given, Read
 from users import audit
 
 Status = Settlement.Status
+LOCKED = Read(
+    lambda: (
+        Settlement.objects.select_related("client", "lp", "quote_asset", "destination")
+        .select_for_update(of=("self",))
+        .filter(pk=Given("pk"))
+    )
+)
 
 
 @operation
@@ -33,8 +41,7 @@ def pay(*, settlement_id: int, signer: Signer, now: datetime, hindrance: Hindran
     :param signer: signs locally, called with the wallet's row locked; no network.
     :param hindrance: what the chain was seen to object to, by wallet.
     """
-    rows = Settlement.objects.select_related("client", "lp", "quote_asset", "destination")
-    settlement = rows.select_for_update(of=("self",)).get(pk=settlement_id)
+    settlement = LOCKED.one(pk=settlement_id)
     if settlement.status != Status.APPROVED:
         return settlement
     gate = autosettle.read()

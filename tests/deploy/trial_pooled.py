@@ -30,6 +30,7 @@ TRADERS, CONNECTIONS, SECONDS = 6, 2, 4
 TIMEOUTS = {"statement_timeout": "20s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "1min"}
 SETTLED: LiteralString = "select count(*) from settlement_settlement where status = 'settled'"
 USED: LiteralString = "select count(*) from pg_stat_activity where usename = 'desk_app'"
+PLANS: LiteralString = "select count(*) from pg_prepared_statements"
 PROGRAM = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
@@ -139,5 +140,7 @@ def test_six_trade_through_two_connections(ground: Ground, pooled: str) -> None:
     assert min(traded) > 0
     assert settled == sum(traded)
     assert 0 < most <= CONNECTIONS
+    with psycopg.connect(pooled, autocommit=True) as session:
+        assert number(session, PLANS) == 0, "what one keeps in a lent session another would run"
     compared = subprocess.run([sys.executable, "manage.py", "reconcile"], cwd=ROOT, env=ground.environment, check=False)
     assert compared.returncode == 0

@@ -1,4 +1,8 @@
-"""New rows written as part of a larger statement: two that belong together, or one and what follows from it."""
+"""
+Rows written as the ORM would, in words that do not change: by themselves, or as part of a larger statement.
+
+Two that belong together are one statement, and so are a row and what follows from it.
+"""
 
 from collections.abc import Mapping
 from functools import cache
@@ -6,6 +10,8 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Field, Model
+
+from trading.lib import statements
 
 BOTH = "with first as ({first}), second as ({second}) select first.id, second.id from first, second"
 
@@ -32,11 +38,20 @@ def insert_of(row: Model, links: Mapping[str, str] | None = None) -> Insert:
     return Insert(_text(type(row), tuple(sorted(links.items()))), values)
 
 
+def insert(row: Model) -> None:
+    """Write a new row."""
+    one = insert_of(row)
+    with statements.cursor() as cursor:
+        cursor.execute(one.sql, one.parameters)
+        (pk,) = cursor.fetchone()
+    written(row, pk)
+
+
 def insert_both(first: Model, second: Model, *, link: str) -> None:
     """Write two new rows in one statement; `link` is the second one's field that names the first."""
     named = f"{link}_id"
     one, other = insert_of(first), insert_of(second, {named: "(select id from first)"})
-    with connection.cursor() as cursor:
+    with statements.cursor() as cursor:
         cursor.execute(BOTH.format(first=one.sql, second=other.sql), [*one.parameters, *other.parameters])
         written(first, (ids := cursor.fetchone())[0])
     setattr(second, link, first)
@@ -47,6 +62,30 @@ def written(row: Model, pk: int) -> None:
     """Let a row know that it stands in the database, and by which id."""
     row.pk = pk
     row._state.adding, row._state.db = False, connection.alias
+
+
+def change(row: Model, changes: Mapping[str, object], *, status: str) -> bool:
+    """Give fields of a row in the database these values if its status is still this; whether it was."""
+    fields = _named(type(row), tuple(changes))
+    values = [
+        field.get_db_prep_save(getattr(value, "pk", value), connection)
+        for field, value in zip(fields, changes.values(), strict=True)
+    ]
+    with statements.cursor() as cursor:
+        cursor.execute(_step(type(row), tuple(changes)), [*values, row.pk, status])
+        return bool(cursor.rowcount)
+
+
+@cache
+def _named(model: type[Model], names: tuple[str, ...]) -> "tuple[Field[Any, Any], ...]":
+    fields = {field.name: field for field in _fields(model)}
+    return tuple(fields[name] for name in names)
+
+
+@cache
+def _step(model: type[Model], names: tuple[str, ...]) -> str:
+    given = ", ".join(f'"{field.column}" = %s' for field in _named(model, names))
+    return f'update "{model._meta.db_table}" set {given} where id = %s and status = %s'  # noqa: S608
 
 
 @cache

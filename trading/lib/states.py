@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from trading.lib import rows
 from trading.lib.errors import Conflict
 
 type Transitions = Mapping[str, frozenset[str]]
@@ -46,8 +47,7 @@ class StateMachine(models.Model):
         changes |= {"status": to}
         if any(field.name == "updated_at" for field in self._meta.fields):
             changes |= {"updated_at": at}
-        rows = type(self)._default_manager.filter(pk=self.pk, status=self.status)  # type: ignore[misc]
-        if rows.update(**changes) != 1:
+        if not rows.change(self, changes, status=self.status):
             raise IllegalTransition(subject=self, status=self.status, wanted=to)
         for name, value in changes.items():
             setattr(self, name, value)

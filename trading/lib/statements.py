@@ -1,0 +1,137 @@
+"""
+Statements whose words never change: built once, planned once by each connection, sent with other values.
+
+The ORM builds a query anew each time it is asked, and PostgreSQL plans it anew: for what every trade asks, that is most
+of what it costs. A `Read` keeps both; its rows are made by the ORM, as of any query.
+"""
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, override
+
+from django.db import connection, transaction
+from django.db.backends.postgresql.base import DatabaseWrapper, ServerBindingCursor
+from django.db.backends.utils import CursorWrapper
+from django.db.models import Expression, Model, QuerySet
+from django.db.models.query import ModelIterable
+from django.db.models.sql.compiler import SQLCompiler
+from psycopg.sql import Literal
+
+AT_ONCE = 0  # a connection keeps a plan from the first time on
+
+
+def keep_plans(connection: DatabaseWrapper, **_signal: object) -> None:
+    """
+    Let a new connection keep plans, unless a pooler stands before the server.
+
+    A pooler lends one session to many in turn, and a plan that one of them has kept there would be run for another. The
+    number of the session's process tells: a pooler gives out its own.
+    """
+    session = connection.connection
+    (process,) = session.execute("select pg_backend_pid()").fetchone()
+    session.prepare_threshold = AT_ONCE if process == session.info.backend_pid else None
+
+
+@contextmanager
+def cursor() -> Iterator[CursorWrapper]:
+    """A cursor for such a statement: the server is sent the words and the values apart, and may keep the plan."""
+    connection.ensure_connection()
+    made: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # psycopg's, not told to mypy
+    with connection._prepare_cursor(made) as opened:  # type: ignore[attr-defined]  # as Django's own `cursor` does
+        yield opened
+
+
+class Given(Expression):
+    """A value of a `Read` that is told when it is sent."""
+
+    def __init__(self, name: str) -> None:
+        """Under this name."""
+        super().__init__()
+        self.name = name
+
+    @override
+    def as_sql(self, *_args: Any, **_kwargs: Any) -> tuple[str, tuple[Any, ...]]:
+        return "%s", (self,)
+
+
+class Read[M: Model]:
+    """
+    A query with places for values (`Given`).
+
+    All else it compares with is part of its words, so that PostgreSQL knows it when it plans: partial indexes serve.
+    """
+
+    def __init__(self, build: Callable[[], QuerySet[M]]) -> None:
+        """It is built when it is first sent."""
+        self._build = build
+        self._compiled: _Compiled | None = None
+
+    def rows(self, **given: object) -> list[M]:
+        """
+        The rows, as the queryset would give them.
+
+        :raises KeyError: a value was not given.
+        :raises TransactionManagementError: it locks rows, and nothing would keep them locked.
+        """
+        if self._compiled is None:
+            self._compiled = _Compiled(self._build())
+        sent: QuerySet[M] = QuerySet(query=self._compiled.sent(given), using=connection.alias)  # type: ignore[arg-type]
+        return list(ModelIterable(sent))
+
+    def first(self, **given: object) -> M | None:
+        """The first of the rows, or nothing. Assumes an order, or that there is one at most."""
+        return next(iter(self.rows(**given)), None)
+
+    def one(self, **given: object) -> M:
+        """
+        The row that must be there. Assumes that there is one at most.
+
+        :raises Model.DoesNotExist: it is not.
+        """
+        row = self.first(**given)
+        if row is None:
+            missing: Any = self._build().model
+            raise missing.DoesNotExist
+        return row
+
+
+class _Compiled(SQLCompiler):
+    """A query's compiler once it has done its work. It stands where the ORM asks a query for its compiler."""
+
+    def __init__(self, queryset: QuerySet[Any]) -> None:
+        super().__init__(queryset.query, connection, connection.alias)
+        compiled: tuple[str, Sequence[Any]] = self.as_sql()
+        sql, parameters = compiled
+        self._places = [one.name for one in parameters if isinstance(one, Given)]
+        self._words = sql.replace("%%", "%%%%") % tuple(map(_word, parameters))
+        self._converters = super().get_converters([column for column, *_rest in self.select])
+        self._values: Sequence[Any] = ()
+
+    def sent(self, given: dict[str, object]) -> "_Compiled":
+        """The same with these values, on this thread's connection."""
+        if self.query.select_for_update and connection.get_autocommit():
+            raise transaction.TransactionManagementError("Rows can only be locked inside a transaction.")
+        one = copy.copy(self)
+        one.connection, one._values = connection, [given[name] for name in self._places]
+        return one
+
+    def get_compiler(self, **_using: object) -> "_Compiled":
+        return self
+
+    @override
+    def execute_sql(self, *_args: Any, **_kwargs: Any) -> list[list[Any]]:  # type: ignore[override]
+        with cursor() as opened:
+            opened.execute(self._words, self._values)
+            return [opened.fetchall()]
+
+    @override
+    def get_converters(self, expressions: Any) -> Any:
+        return self._converters
+
+
+def _word(parameter: object) -> str:
+    """What stands in the words for a parameter: its place, or the value that it always has."""
+    if isinstance(parameter, Given):
+        return "%s"
+    return Literal(parameter).as_string(connection.connection).replace("%", "%%")
