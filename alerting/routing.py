@@ -31,7 +31,9 @@ from rfq.models import Fill, Quote, Rfq
 from settlement import payments
 from settlement.models import Settlement
 from trading.lib.chat import message
-from users.models import AuditEvent, Counterparty, Role, TelegramLink, User
+from trading.lib.prepared import Given, Read
+from users import audit
+from users.models import Counterparty, Role, TelegramLink, User
 from users.queries.scopes import not_serving
 
 Waits = Settlement.Status
@@ -53,7 +55,7 @@ CHANGES_MENU = {
 
 def dispatch(event_id: int, *, now: datetime) -> None:
     """Write the messages an event causes. Events nobody needs to hear of cause none."""
-    event = AuditEvent.objects.get(pk=event_id)
+    event = audit.event_of(event_id)
     route, routing = ROUTES.get(event.name), Routing(event, now)
     messages = preferences.heed(list(route(routing)), event.name, now=now) if route else []
     if event.name in CHANGES_MENU:
@@ -87,14 +89,14 @@ def _rfq_changed(routing: Routing) -> Iterator[OutboundMessage]:
 
 def _quote_changed(routing: Routing) -> Iterator[OutboundMessage]:
     """The client's card, and that of the LP whose quote it is; other LPs learn nothing."""
-    quote = Quote.objects.select_related("rfq").get(ref=routing.event.subject_ref)
+    quote = QUOTE.one(ref=routing.event.subject_ref)
     for reader in watchers(quote.rfq.ref):
         if reader.user.counterparty_id in {quote.rfq.counterparty_id, quote.lp_id}:
             yield routing.card(reader, quote.rfq.ref)
 
 
 def _fill_booked(routing: Routing) -> Iterator[OutboundMessage]:
-    fill = _fills().get(ref=routing.event.subject_ref)
+    fill = FILL.one(ref=routing.event.subject_ref)
     for reader in watchers(fill.rfq.ref):
         yield routing.card(reader, fill.rfq.ref)
     for reader in readers([fill.quote.quoted_by]):
@@ -104,7 +106,7 @@ def _fill_booked(routing: Routing) -> Iterator[OutboundMessage]:
 
 
 def _settlement_waits(routing: Routing) -> Iterator[OutboundMessage]:
-    yield from _waits(routing, _fills().get(settlement__ref=routing.event.subject_ref))
+    yield from _waits(routing, FILL_OF_SETTLEMENT.one(ref=routing.event.subject_ref))
 
 
 def _waits(routing: Routing, fill: Fill) -> Iterator[OutboundMessage]:
@@ -113,7 +115,7 @@ def _waits(routing: Routing, fill: Fill) -> Iterator[OutboundMessage]:
 
 
 def _settled(routing: Routing) -> Iterator[OutboundMessage]:
-    fill = _fills().get(settlement__ref=routing.event.subject_ref)
+    fill = FILL_OF_SETTLEMENT.one(ref=routing.event.subject_ref)
     settlement, paid = fill.settlement, payments.of(fill.settlement)
     for reader in readers([fill.accepted_by]):
         yield _with_receipt(routing.text(reader, lambda voice: cards.receipt(settlement, fill, paid, voice)), fill)
@@ -239,6 +241,10 @@ def _fills() -> QuerySet[Fill]:
     related = ("rfq__pair__quote_asset", "rfq__destination", "quote__quoted_by", "accepted_by")
     return Fill.objects.select_related(*related, "settlement__destination")
 
+
+QUOTE = Read(lambda: Quote.objects.select_related("rfq").filter(ref=Given("ref")))
+FILL = Read(lambda: _fills().filter(ref=Given("ref")))
+FILL_OF_SETTLEMENT = Read(lambda: _fills().filter(settlement__ref=Given("ref")))
 
 ROUTES: dict[str, Route] = {
     **dict.fromkeys(SIGN_IN_ALARMS, _sign_in_alarm),

@@ -174,7 +174,7 @@ def accept_quote(request: HttpRequest, ref: Ref, key: Key) -> Status[ClientFill]
     """All or nothing, and final. The same key for the same quote answers with the same fill."""
     owner = party(request, "rfq.accept")
     fill = operations.accept_quote(quote_ref=ref, actor=owner.user, key=key, now=clock.now())
-    found = parties.fills_of(owner.counterparty).get(pk=fill.pk)
+    found = parties.client_fill(owner.counterparty, fill.pk)
     return Status(201, ClientFill(**shown.client_fill(found)))
 
 
@@ -201,7 +201,7 @@ def _digest(body: RfqIn) -> bytes:
 
 
 def _own_rfq(owner: Party, ref: str) -> Rfq:
-    found = parties.client_rfqs(owner.counterparty).filter(ref=ref).first()
+    found = parties.client_rfq(owner.counterparty, ref)
     if found is None:
         raise errors.NoSuchRfq(ref=ref)
     return found

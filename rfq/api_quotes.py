@@ -220,5 +220,5 @@ def _lp(request: HttpRequest, capability: str = "rfq.quote") -> Party:
 
 
 def _own(dealer: Party, quote: Quote) -> LpQuote:
-    found = parties.quotes_of(dealer.counterparty).get(pk=quote.pk)
+    found = parties.lp_quote(dealer.counterparty, quote.pk)
     return LpQuote(**shown.lp_quote(found, found.rfq.pair, now=clock.now()))

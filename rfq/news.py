@@ -12,6 +12,7 @@ from rfq import shown
 from rfq.models import FeedMark, Fill, PartyEvent, Quote, Rfq
 from rfq.queries import parties
 from settlement.shown import state_for_lp
+from trading.lib.prepared import Given, Read
 from users.models import AuditEvent, Counterparty
 
 ASKED, CLOSED, BOOKED = "rfq.asked", "rfq.closed", "fill.booked"
@@ -111,10 +112,14 @@ class Story:
         )
 
 
+RFQ = Read(
+    lambda: Rfq.objects.select_related("counterparty", "pair__quote_asset", "destination").filter(pk=Given("pk"))
+)
+QUOTES = Read(lambda: Quote.objects.filter(rfq=Given("rfq")).select_related("lp", "rfq").order_by("pk"))
+FILL = Read(lambda: parties.trades().filter(rfq=Given("rfq")))
+
+
 def story_of(rfq: Rfq, mark: FeedMark, *, now: datetime) -> Story:
     """Read an RFQ as it stands, and who was asked. Four queries."""
-    related = ("counterparty", "pair__quote_asset", "destination")
-    fresh = Rfq.objects.select_related(*related).get(pk=rfq.pk)
-    quotes = list(Quote.objects.filter(rfq=rfq).select_related("lp", "rfq").order_by("pk"))
-    fill = parties.trades().filter(rfq=rfq).first()
-    return Story(fresh, quotes, fill, mark, now, parties.asked_lps(rfq))
+    quotes, fill = QUOTES.rows(rfq=rfq.pk), FILL.first(rfq=rfq.pk)
+    return Story(RFQ.one(pk=rfq.pk), quotes, fill, mark, now, parties.asked_lps(rfq))

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import connection
 from waffle.models import Switch
 
-from trading.lib import statements
+from trading.lib import prepared
 
 FLAG = "AUTO_SETTLEMENT_ENABLED"
 HALT = "TRANSFERS_HALTED"
@@ -49,7 +49,7 @@ class Gate:
 
 def read() -> Gate:
     """Read the gate, and keep it so until this transaction ends. One round trip."""
-    with statements.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute("select * from settlement_gate()")
         return gate_of(*cursor.fetchone())
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from psycopg.errors import Diagnostic
 
 from settlement.models import Asset, Entry, LedgerAccount
-from trading.lib import statements
+from trading.lib import prepared
 from trading.lib.errors import Conflict, Unavailable
 from trading.lib.money import Money, Unit
 from users.models import Counterparty
@@ -84,7 +84,7 @@ def post(*postings: Posting) -> bool:
     :raises JournalConflict: a key was used before with other input.
     :raises NoAccount: a leg names an account that does not exist.
     """
-    with refusals(), statements.cursor() as cursor:
+    with refusals(), prepared.cursor() as cursor:
         cursor.execute("select is_covered from settlement_post(%s::jsonb)", [as_json(postings)])
         return all(is_covered for (is_covered,) in cursor.fetchall())
 

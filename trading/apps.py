@@ -21,12 +21,12 @@ class TradingConfig(AppConfig):
         """Register start-up checks and the bot, and set up logging."""
         from alerting import inbox, menus  # noqa: PLC0415 - apps must be loaded first
         from trading import checks, logs  # noqa: PLC0415 - likewise
-        from trading.lib import statements, trail  # noqa: PLC0415 - likewise
+        from trading.lib import prepared, trail  # noqa: PLC0415 - likewise
         from users import context  # noqa: PLC0415 - likewise
 
         checks.register()
         logs.configure()
-        connection_created.connect(statements.keep_plans, dispatch_uid="trading.lib.statements")
+        connection_created.connect(prepared.keep_plans, dispatch_uid="trading.lib.prepared")
         carriers: list[trail.Carrier] = [context.RequestId()]
         if settings.OTEL_EXPORTER_OTLP_ENDPOINT:
             from trading import tracing  # noqa: PLC0415 - its library is loaded only where it is wanted

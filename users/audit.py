@@ -10,6 +10,7 @@ from typing import Protocol
 from django.db import connection
 
 from trading.lib import jobs
+from trading.lib.prepared import Given, Read
 from trading.lib.rows import insert_of, written
 from users import context
 from users.models import AuditEvent, AuditSeal, User
@@ -26,6 +27,7 @@ UNSEALED = """
     )
     order by event.id limit %(limit)s
 """
+EVENT = Read(lambda: AuditEvent.objects.filter(pk=Given("pk")))
 COUNT_UNSEALED = f"select count(*) from ({UNSEALED}) as found"  # noqa: S608 - the statement above
 
 
@@ -78,6 +80,15 @@ def record(name: str, *, actor: User | None, subject: Subject, at: datetime, cha
     )
     written(event, jobs.defer_told("alerting.dispatch_event", insert_of(event), "event_id"))
     return event
+
+
+def event_of(pk: int) -> AuditEvent:
+    """
+    Read one event. One query.
+
+    :raises AuditEvent.DoesNotExist: there is none.
+    """
+    return EVENT.one(pk=pk)
 
 
 def seal(*, at: datetime, limit: int = SEAL_BATCH) -> AuditSeal | None:

@@ -6,10 +6,11 @@ Never Django's `has_perm`: a superuser passes that whatever it asks.
 
 from collections.abc import Iterable
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from trading.lib.errors import Forbidden
+from trading.lib.prepared import Given, Read
 from users.models import Counterparty, Role, RoleGrant, SecondFactorPolicy, User
 from users.models.roles import STAFF_ROLES
 
@@ -73,11 +74,17 @@ def of(user: User) -> frozenset[str]:
     return user.known_capabilities or frozenset()
 
 
+def _held() -> QuerySet[RoleGrant]:
+    bound = SecondFactorPolicy.objects.current().filter(role=OuterRef("role"), passkey_required=True)
+    return RoleGrant.objects.filter(user=Given("user"), revoked_at=None).annotate(is_bound=Exists(bound))
+
+
+HELD = Read(_held)
+
+
 def _read(user: User) -> None:
     """Find out what the roles give, and whether one takes a passkey. One query."""
-    bound = SecondFactorPolicy.objects.current().filter(role=OuterRef("role"), passkey_required=True)
-    held = RoleGrant.objects.filter(user=user, revoked_at=None).annotate(is_bound=Exists(bound))
-    roles = dict(held.values_list("role", "is_bound"))
+    roles = {grant.role: grant.is_bound for grant in HELD.rows(user=user.pk)}  # type: ignore[attr-defined]
     user.known_capabilities = frozenset().union(*(CAPABILITIES[role] for role in roles))
     user.takes_passkey = any(roles.values())
 

@@ -2,9 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from django.db import connection
 from django.utils.translation import gettext_lazy as _
 
+from trading.lib import prepared
 from trading.lib.errors import Forbidden
 from users.models import CallCount
 
@@ -35,7 +35,7 @@ def count(caller: str, *, limit: int, now: datetime) -> None:
     :raises TooManyRequests: there were more; `seconds` until the next minute begins.
     """
     began = now.replace(second=0, microsecond=0)
-    with connection.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(COUNT, [caller, began])
         (number,) = cursor.fetchone()
     if number > limit:

@@ -11,14 +11,28 @@ from django.db.models import Max
 from rfq import news
 from rfq.errors import KeyReused
 from rfq.models import FeedMark, PartyEvent, RequestKey, Rfq
+from trading.lib import prepared
 from trading.lib.operations import operation
-from users import capabilities
+from trading.lib.prepared import Given, Read
+from users import audit, capabilities
 from users.models import AuditEvent, User
 
 KEPT_FOR = timedelta(days=30)
 KEYS_KEPT_FOR = timedelta(days=7)
 
-WHERE = {"rfq": "ref", "quote": "quotes__ref", "fill": "fill__ref", "settlement": "fill__settlement__ref"}
+# What was there stays, and is the answer.
+CLAIM = """
+insert into rfq_requestkey (counterparty_id, key, digest, created_at) values (%s, %s, %s, %s)
+on conflict (counterparty_id, key) do update set key = excluded.key returning digest
+"""
+MARK = Read(lambda: FeedMark.objects.select_for_update().filter(rfq=Given("rfq")))
+# The RFQ that an event is about, by what its subject is.
+WHOSE: dict[str, Read[Rfq]] = {
+    "rfq": Read(lambda: Rfq.objects.filter(ref=Given("ref"))),
+    "quote": Read(lambda: Rfq.objects.filter(quotes__ref=Given("ref"))),
+    "fill": Read(lambda: Rfq.objects.filter(fill__ref=Given("ref"))),
+    "settlement": Read(lambda: Rfq.objects.filter(fill__settlement__ref=Given("ref"))),
+}
 
 
 @operation
@@ -29,14 +43,13 @@ def tell_parties(*, event_id: int, now: datetime) -> int:
     Events of one RFQ are told once and in their order, whichever jobs come in which order: what changes
     an RFQ holds its row, so its events have ascending ids.
     """
-    event = AuditEvent.objects.get(pk=event_id)
+    event = audit.event_of(event_id)
     if not _is_told(event):
         return 0
-    rfq = Rfq.objects.filter(**{WHERE[event.subject_type]: event.subject_ref}).first()
+    rfq = WHOSE[event.subject_type].first(ref=event.subject_ref)
     if rfq is None:
         return 0
-    FeedMark.objects.bulk_create([FeedMark(rfq=rfq)], ignore_conflicts=True)
-    mark = FeedMark.objects.select_for_update().get(rfq=rfq)
+    mark = _locked_mark(rfq)
     story = news.story_of(rfq, mark, now=now)
     later = AuditEvent.objects.filter(subject_ref__in=story.refs, pk__gt=mark.event_id).order_by("pk")
     events = [found for found in later if _is_told(found)]
@@ -46,6 +59,14 @@ def tell_parties(*, event_id: int, now: datetime) -> int:
     mark.event_id = events[-1].pk
     mark.save()
     return len(rows)
+
+
+def _locked_mark(rfq: Rfq) -> FeedMark:
+    """How far the RFQ's events were told; made when it is the first."""
+    if known := MARK.first(rfq=rfq.pk):
+        return known
+    FeedMark.objects.bulk_create([FeedMark(rfq=rfq)], ignore_conflicts=True)
+    return MARK.one(rfq=rfq.pk)
 
 
 def _is_told(event: AuditEvent) -> bool:
@@ -60,10 +81,10 @@ def claim_request_key(*, key: str, digest: bytes, actor: User, now: datetime) ->
     :raises KeyReused: it asked for something else with it before.
     """
     capabilities.require(actor, "rfq.request")
-    row = RequestKey(counterparty=actor.counterparty, key=key, digest=digest, created_at=now)
-    RequestKey.objects.bulk_create([row], ignore_conflicts=True)
-    known = RequestKey.objects.get(counterparty=actor.counterparty, key=key)
-    if bytes(known.digest) != digest:
+    with prepared.cursor() as cursor:
+        cursor.execute(CLAIM, [actor.counterparty_id, key, digest, now])
+        (known,) = cursor.fetchone()
+    if bytes(known) != digest:
         raise KeyReused
 
 

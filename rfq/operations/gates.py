@@ -11,7 +11,7 @@ from rfq import hours
 from rfq.errors import DeskPaused, LpCap, LpPaused, OutsideHours, PairPaused, QuoteGone
 from rfq.models import LpTerms, Pair, Quote, TradingHours
 from settlement.queries import unsettled
-from trading.lib import statements
+from trading.lib import prepared
 from trading.lib.errors import DeskError
 from users.models import Counterparty
 
@@ -75,7 +75,7 @@ class Gates:
 
 def look(counterparty: Counterparty, rfq_id: int | None = None) -> Gates:
     """What stands open now, after all locks are held. One query."""
-    with statements.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(LOOK, {"party": counterparty.pk, "rfq": rfq_id})
         desk, paused, timely, asked, zone, windows = cursor.fetchone()
     agreed = None if windows is None else TradingHours(time_zone=zone, windows=json.loads(windows))
@@ -129,7 +129,7 @@ def hold_open(lp: Counterparty) -> None:
 
     Assumes that no RFQ is locked yet: whoever pauses an LP locks its row first.
     """
-    with statements.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(LOCK_LP, [lp.pk])
 
 

@@ -28,7 +28,7 @@ from trading.lib.clock import DatabaseClock
 from trading.lib.errors import DeskError
 from trading.lib.jobs import Later
 from trading.lib.operations import operation
-from trading.lib.statements import Given, Read
+from trading.lib.prepared import Given, Read
 from users import audit, capabilities
 from users.models import Counterparty, User
 from users.operations import require_served

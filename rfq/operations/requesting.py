@@ -25,12 +25,12 @@ from rfq.models import Pair, Quote, Rfq, TradingTerms
 from rfq.operations.gates import look
 from rfq.references import loaded_reference
 from settlement.models import PayoutAddress
-from trading.lib import jobs, rows, statements
+from trading.lib import jobs, prepared, rows
 from trading.lib.errors import DeskError
 from trading.lib.jobs import Later
 from trading.lib.money import USDT, Unit
 from trading.lib.operations import operation
-from trading.lib.statements import Given, Read
+from trading.lib.prepared import Given, Read
 from users import audit, capabilities
 from users.models import Counterparty, User
 from users.operations import require_served
@@ -178,7 +178,7 @@ def _reject(rfq: Rfq, refusal: DeskError, *, now: datetime) -> DeskError:
 
 def _invite(rfq: Rfq) -> None:
     """Ask every LP that may quote now. One query."""
-    with statements.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(INVITE, [rfq.pk, rfq.created_at])
 
 

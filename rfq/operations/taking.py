@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from rfq.models import Quote, Rfq
 from rfq.models.trading import Side
-from trading.lib import statements
+from trading.lib import prepared
 
 # A sibling that was past its time is expired, not beaten; the best of those beaten is the cover.
 TAKE = """
@@ -86,7 +86,7 @@ def take(quote: Quote, *, closes: datetime | None, now: datetime) -> Taken | Non
         "closes": closes,
         "now": now,
     }
-    with statements.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(TAKE, values)
         rows = cursor.fetchall()
     if not rows:

@@ -3,13 +3,19 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet, prefetch_related_objects
 
 from rfq.models import Fill, Invitation, Pair, PartyEvent, Quote, Rfq, TradingTerms
 from rfq.models.feed import oldest_running
+from trading.lib.prepared import Given, Read
 from users.models import Counterparty
 
 ACTIVE = Quote.Status.ACTIVE
+LIVE_QUOTES = Prefetch("quotes", Quote.objects.filter(status=ACTIVE), to_attr="live_quotes")
+ASKED_LPS = Read(lambda: Counterparty.objects.filter(invitations__rfq=Given("rfq")).order_by("pk"))
+CLIENT_RFQ = Read(lambda: _requests().filter(counterparty=Given("client"), ref=Given("ref")))
+CLIENT_FILL = Read(lambda: trades().filter(client=Given("client"), pk=Given("pk")))
+LP_QUOTE = Read(lambda: _offers().filter(lp=Given("lp"), pk=Given("pk")))
 
 
 def pairs(client: Counterparty | None) -> list[tuple[Pair, TradingTerms | None]]:
@@ -21,8 +27,11 @@ def pairs(client: Counterparty | None) -> list[tuple[Pair, TradingTerms | None]]
 
 def client_rfqs(client: Counterparty) -> QuerySet[Rfq]:
     """The client's requests, each with its active quotes in `live_quotes`. Two queries."""
-    rows = Rfq.objects.filter(counterparty=client).select_related("pair__quote_asset", "destination", "fill")
-    return rows.prefetch_related(Prefetch("quotes", Quote.objects.filter(status=ACTIVE), to_attr="live_quotes"))
+    return _requests().filter(counterparty=client).prefetch_related(LIVE_QUOTES)
+
+
+def _requests() -> QuerySet[Rfq]:
+    return Rfq.objects.select_related("pair__quote_asset", "destination", "fill")
 
 
 def asked_of(lp: Counterparty) -> QuerySet[Rfq]:
@@ -46,12 +55,16 @@ def is_live(now: datetime) -> Q:
 
 def asked_lps(rfq: Rfq) -> list[Counterparty]:
     """The LPs that were asked for a price. One query."""
-    return list(Counterparty.objects.filter(invitations__rfq=rfq).order_by("pk"))
+    return ASKED_LPS.rows(rfq=rfq.pk)
 
 
 def quotes_of(lp: Counterparty) -> QuerySet[Quote]:
     """The LP's own quotes. One query."""
-    return Quote.objects.filter(lp=lp).select_related("rfq__pair__quote_asset")
+    return _offers().filter(lp=lp)
+
+
+def _offers() -> QuerySet[Quote]:
+    return Quote.objects.select_related("rfq__pair__quote_asset")
 
 
 def trades() -> QuerySet[Fill]:
@@ -62,6 +75,24 @@ def trades() -> QuerySet[Fill]:
 def fills_of(party: Counterparty) -> QuerySet[Fill]:
     """The party's trades, on its side of them. One query."""
     return trades().filter(lp=party) if party.kind == Counterparty.Kind.LP else trades().filter(client=party)
+
+
+def client_rfq(client: Counterparty, ref: str) -> Rfq | None:
+    """One of `client_rfqs`. Two queries."""
+    found = CLIENT_RFQ.first(client=client.pk, ref=ref)
+    if found is not None:
+        prefetch_related_objects([found], LIVE_QUOTES)
+    return found
+
+
+def client_fill(client: Counterparty, pk: int) -> Fill:
+    """The client's trade, as of `fills_of`. One query."""
+    return CLIENT_FILL.one(client=client.pk, pk=pk)
+
+
+def lp_quote(lp: Counterparty, pk: int) -> Quote:
+    """The LP's quote, as of `quotes_of`. One query."""
+    return LP_QUOTE.one(lp=lp.pk, pk=pk)
 
 
 def place_of(party: Counterparty, ref: str) -> PartyEvent | None:

@@ -11,7 +11,7 @@ from settlement import autosettle, ledger, legs
 from settlement.autosettle import Gate
 from settlement.ledger import Posting
 from settlement.models import Asset, PayoutAddress, Settlement
-from trading.lib import jobs, statements
+from trading.lib import jobs, prepared
 from trading.lib.errors import Unavailable
 from trading.lib.rows import insert_both
 from users.models import Counterparty
@@ -96,7 +96,7 @@ def _post_at_gate(*postings: Posting) -> tuple[Gate, bool]:
 
     The gate is read before any balance is locked: the order `pay` takes the two in.
     """
-    with ledger.refusals(), statements.cursor() as cursor:
+    with ledger.refusals(), prepared.cursor() as cursor:
         cursor.execute("select * from settlement_open(%s::jsonb)", [ledger.as_json(postings)])
         *gate, is_covered = cursor.fetchone()
     return autosettle.gate_of(*gate), bool(is_covered)

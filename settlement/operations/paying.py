@@ -15,7 +15,7 @@ from trading.lib import jobs
 from trading.lib.jobs import Later
 from trading.lib.money import USDT
 from trading.lib.operations import operation
-from trading.lib.statements import Given, Read
+from trading.lib.prepared import Given, Read
 from users import audit
 
 Status = Settlement.Status

@@ -169,6 +169,7 @@ def test_lists_follow_by_key_and_filter_by_status(market: Market, tara: Program,
 
 
 def test_lists_cost_the_same_queries_for_few_and_many(market: Market, tara: Program) -> None:
+    tara.get("disputes")  # the first call of a minute notes that the key is used
     counts = []
     for more in (1, 4):
         for _ in range(more):

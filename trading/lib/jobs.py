@@ -13,7 +13,7 @@ from procrastinate.jobs import Job
 from procrastinate.types import JobToDefer
 from psycopg.types.json import Jsonb
 
-from trading.lib import clock, statements, trail
+from trading.lib import clock, prepared, trail
 from trading.lib.rows import Insert
 
 # Jobs to be written at the end of a batch, each with whether one that waits already will do.
@@ -89,7 +89,7 @@ def defer_told(name: str, row: Insert, argument: str) -> int:
     others = _needed(waiting) if waiting else []
     with_them = [_written(one) for one in others]
     values: list[Any] = [with_them, job.queue, job.task_name, job.priority, argument, Jsonb(trail.packed({}))]
-    with statements.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(TOLD.format(row.sql), [*row.parameters, *values])
         (pk,) = cursor.fetchone()
     if waiting:

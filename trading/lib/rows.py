@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Field, Model
 
-from trading.lib import statements
+from trading.lib import prepared
 
 BOTH = "with first as ({first}), second as ({second}) select first.id, second.id from first, second"
 
@@ -41,7 +41,7 @@ def insert_of(row: Model, links: Mapping[str, str] | None = None) -> Insert:
 def insert(row: Model) -> None:
     """Write a new row."""
     one = insert_of(row)
-    with statements.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(one.sql, one.parameters)
         (pk,) = cursor.fetchone()
     written(row, pk)
@@ -51,7 +51,7 @@ def insert_both(first: Model, second: Model, *, link: str) -> None:
     """Write two new rows in one statement; `link` is the second one's field that names the first."""
     named = f"{link}_id"
     one, other = insert_of(first), insert_of(second, {named: "(select id from first)"})
-    with statements.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(BOTH.format(first=one.sql, second=other.sql), [*one.parameters, *other.parameters])
         written(first, (ids := cursor.fetchone())[0])
     setattr(second, link, first)
@@ -71,7 +71,7 @@ def change(row: Model, changes: Mapping[str, object], *, status: str) -> bool:
         field.get_db_prep_save(getattr(value, "pk", value), connection)
         for field, value in zip(fields, changes.values(), strict=True)
     ]
-    with statements.cursor() as cursor:
+    with prepared.cursor() as cursor:
         cursor.execute(_step(type(row), tuple(changes)), [*values, row.pk, status])
         return bool(cursor.rowcount)
 

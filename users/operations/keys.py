@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from trading.lib.errors import Conflict, Forbidden, NotFound
@@ -89,8 +88,8 @@ def revoke_key(*, key_ref: str, actor: User, reason: str, now: datetime) -> ApiK
 
 def note_use(key: ApiKey, *, now: datetime) -> None:
     """Remember that a key was used, at most once a minute. No act, so no audit event."""
-    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - USE_NOTED_EVERY)
-    ApiKey.objects.filter(stale, pk=key.pk).update(last_used_at=now)
+    if key.last_used_at is None or key.last_used_at < now - USE_NOTED_EVERY:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
 
 
 def _locked(ref: str) -> ApiKey:

@@ -5,7 +5,13 @@ from datetime import datetime
 from django.db.models import QuerySet
 
 from trading.lib.errors import NotFound
+from trading.lib.prepared import Given, Read
 from users.models import ApiKey, TokenFamily, User
+
+PRESENTED = Read(
+    lambda: ApiKey.objects.select_related("user__counterparty", "user__person").filter(identifier=Given("identifier"))
+)
+FAMILY = Read(lambda: TokenFamily.objects.select_related("user__counterparty", "user__person").filter(ref=Given("ref")))
 
 
 def of_user(user: User) -> list[ApiKey]:
@@ -32,12 +38,12 @@ def of_login(user_ref: str, key_ref: str) -> ApiKey:
 
 def presented(identifier: str) -> ApiKey | None:
     """Find the key with this public id, and whose it is. One query."""
-    return _with_names().filter(identifier=identifier).first()
+    return PRESENTED.first(identifier=identifier)
 
 
 def family(ref: str) -> TokenFamily | None:
     """Find a family of tokens, and whose it is. One query."""
-    return TokenFamily.objects.select_related("user__counterparty", "user__person").filter(ref=ref).first()
+    return FAMILY.first(ref=ref)
 
 
 def _with_names() -> QuerySet[ApiKey]:

@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 
 from rfq.models import Rfq
 from tests import factories
-from trading.lib import clock, rows, statements
+from trading.lib import clock, prepared, rows
 from trading.lib.ids import new_ref
-from trading.lib.statements import Given, Read
+from trading.lib.prepared import Given, Read
 from users.models import Counterparty, User
 
 KEPT: LiteralString = "select count(*) from pg_prepared_statements where statement like %s"
@@ -125,7 +125,7 @@ def test_plans_are_kept_only_where_the_session_is_the_connections_own(told: int,
     wrapper = DatabaseWrapper(connection.settings_dict)
     wrapper.connection = session
 
-    statements.keep_plans(wrapper)
+    prepared.keep_plans(wrapper)
 
     assert session.prepare_threshold is threshold
 
