@@ -66,7 +66,7 @@ def take(new_page: Window, settings: dict[str, str]) -> None:
         page = new_page(WIDE)
         if person:
             sign_in(page, console, settings["SANDBOX_PASSWORD"], person)
-        pages = list(_walk(page, console, person, counts))
+        pages = list(_walk(page, console, person, counts, {one.path for one in found}))
         for language in ("en", "fa"):
             _speak(page, console, language, is_known=bool(person))
             for look in (look for look in LOOKS if look.language == language):
@@ -80,8 +80,8 @@ def take(new_page: Window, settings: dict[str, str]) -> None:
     print(f"{FOLDER.relative_to(ROOT)}/index.html: {len(found)} pages in {len(LOOKS)} looks")
 
 
-def _walk(page: Page, console: str, person: str, counts: Counter[str]) -> Iterator[Found]:
-    """The pages that nobody before has seen, in the order of their links."""
+def _walk(page: Page, console: str, person: str, counts: Counter[str], taken: set[str]) -> Iterator[Found]:
+    """The pages that nobody before has seen (`counts` by kind, `taken` by address), in the order of their links."""
     waiting = deque(("/",) if person else STRANGERS)
     seen = set(waiting)
     opened = Counter[str]()
@@ -94,7 +94,7 @@ def _walk(page: Page, console: str, person: str, counts: Counter[str]) -> Iterat
         answer = page.goto(console + path)
         if answer is None or not answer.headers.get("content-type", "").startswith("text/html"):
             continue
-        if counts[kind] < _wanted(path) and answer.ok is bool(_view(path)):
+        if path not in taken and counts[kind] < _wanted(path) and answer.ok is bool(_view(path)):
             counts[kind] += 1
             name = re.sub(r"[^a-z0-9]+", "-", f"{kind} {counts[kind]}".lower()).strip("-")
             yield Found(name, path, person)
@@ -134,12 +134,15 @@ def _kind(path: str) -> str:
 def _speak(page: Page, console: str, language: str, *, is_known: bool) -> None:
     """Choose the language where one does: the profile, or the list on the sign-in page."""
     page.goto(f"{console}/profile/" if is_known else f"{console}/sign-in/")
-    if is_known:
-        form = page.locator("form", has=page.locator("[name=language]")).last
-        form.locator("[name=language]").select_option(language)
-        form.locator("button[type=submit]").click()
-    elif page.locator("html").get_attribute("lang") != language:
-        page.locator(f"button[name=language][value={language}]").click()
+    if page.locator("html").get_attribute("lang") == language:
+        return
+    with page.expect_navigation():  # a form that the script sends is no navigation that a click waits for
+        if is_known:
+            form = page.locator("form", has=page.locator("[name=language]")).last
+            form.locator("[name=language]").select_option(language)
+            form.locator("button[type=submit]").click()
+        else:
+            page.locator(f"button[name=language][value={language}]").click()
     page.locator(f"html[lang={language}]").wait_for()
 
 
