@@ -10,7 +10,7 @@ from rfq.bot_own import clock_words
 from rfq.bot_shared import Pressed
 from rfq.operations.quoting import lp_of
 from rfq.queries import own
-from rfq.queries.scorecards import WINDOWS, Figures, own_scorecard
+from rfq.queries.scorecards import Figures, own_scorecard
 from trading.lib import clock, numbers
 from trading.lib.chat import BotUpdate, Button, Reply, message
 from trading.lib.money import USDT
@@ -46,11 +46,12 @@ def _status(lp: Counterparty, voice: cards.Voice) -> dict[str, object]:
 
 
 def stats(_update: BotUpdate, actor: User) -> Reply:
-    """`/stats`: the LP's own scorecard of seven days. Five queries."""
+    """`/stats`: the LP's own scorecard of seven days. Four queries; five until a report is kept."""
     capabilities.require(actor, "rfq.quote")
     voice = cards.Voice(actor, clock.now())
-    card = own_scorecard(lp_of(actor), window=WINDOWS[WINDOW], now=voice.now)
-    return Reply(text=message("telegram/lp_stats.html", _figures(card.total, voice)))
+    card = own_scorecard(lp_of(actor), window=WINDOW, now=voice.now)
+    as_of = voice.clock(card.as_of.at) if card.as_of else ""
+    return Reply(text=message("telegram/lp_stats.html", {**_figures(card.total, voice), "as_of": as_of}))
 
 
 def _figures(total: Figures, voice: cards.Voice) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Jobs of the market: telling people that time is over; reference rates; pausing LPs that fail their terms."""
+"""Jobs of the market: telling people that time is over; reference rates; pausing LPs that fail their terms; reports."""
 
 import logging
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from procrastinate.contrib.django import app
 from rfq import operations
 from rfq.models import Pair
 from rfq.operations.pausing import AlreadyPaused
-from rfq.queries import judging
+from rfq.queries import exposure, judging, scorecards
 from rfq.rates import configuration
 from rfq.rates.base import Source
 from rfq.rates.fetching import Fetcher
@@ -82,3 +82,11 @@ def judge_lps(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes th
             operations.pause_lp(lp_ref=record.lp_ref, actor=None, reason=" ".join(record.failures), now=clock.now())
         except AlreadyPaused:
             log.info("%s was paused by somebody else meanwhile", record.lp_ref)
+
+
+@app.periodic(cron="* * * * *")
+@app.task(name="rfq.keep_reports", queue="default", lock="rfq.keep_reports", queueing_lock="rfq.keep_reports")
+def keep_reports(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes the tick
+    """Every minute: make the reports anew whose turn it is, those over few trades first."""
+    for report in (exposure.REVENUE, *scorecards.REPORTS.values()):
+        operations.keep_report(report=report, now=clock.now())

@@ -78,10 +78,10 @@ class AssetBalance:
         return not (self.total.difference or self.total.held_difference)
 
 
-def as_of(at: datetime) -> list[AssetBalance]:
+def as_of(at: datetime, *, now: datetime) -> list[AssetBalance]:
     """Sum what was posted and held by then, by asset and kind of account. One query."""
     with connection.cursor() as cursor:
-        cursor.execute(SUMS, {"at": at})
+        cursor.execute(SUMS, standings.values_at(at, now=now))
         rows = cursor.fetchall()
     found = []
     for (code, scale), group in groupby(rows, key=lambda row: (row[0], row[1])):

@@ -6,6 +6,7 @@ from rfq.models.market import LpTerms, MarketState, Pair, TradingHours, TradingT
 from rfq.models.presence import Heartbeat
 from rfq.models.rates import RateSource, RateTick, ReferencePolicy, ReferenceRate, ReferenceState
 from rfq.models.receipts import Receipt
+from rfq.models.reports import KeptReport
 from rfq.models.trading import Fill, Invitation, Outcome, Quote, Rfq
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Fill",
     "Heartbeat",
     "Invitation",
+    "KeptReport",
     "LpTerms",
     "MarketState",
     "Outcome",

@@ -37,6 +37,7 @@ from rfq.operations.pulling import pass_rfq, pull_quote, pull_quotes
 from rfq.operations.quoting import Offer, confirm_quote, enter_quote, submit_quote
 from rfq.operations.rating import sweep_rates, take_rates
 from rfq.operations.receipts import issue_receipt
+from rfq.operations.reporting import keep_report
 from rfq.operations.requesting import RfqRequest, cancel_rfq, create_rfq, enter_rfq
 
 __all__ = [
@@ -64,6 +65,7 @@ __all__ = [
     "forget_old_news",
     "freeze_client",
     "issue_receipt",
+    "keep_report",
     "open_dispute",
     "open_pair",
     "pass_rfq",

@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 
+from django.db import connection
 from django.db.models import (
     Aggregate,
+    Case,
     Count,
     DateTimeField,
     DecimalField,
@@ -15,11 +16,11 @@ from django.db.models import (
     F,
     Func,
     OuterRef,
-    Prefetch,
     Q,
     QuerySet,
-    Sum,
     Value,
+    When,
+    Window,
 )
 from django.db.models.functions import Abs
 
@@ -37,6 +38,11 @@ BPS = Decimal(10_000)
 # Fills that two people took back: they count no more. Of the few there are; no fill's settlement is looked at.
 REVERSED = Q(Exists(Reversal.objects.filter(settlement=OuterRef("settlement"))))
 
+# Each bucket, and all of the day in one more row: its median is not one of medians.
+TODAY = """
+select at, sum(base), count(*), percentile_disc(0.5) within group (order by spread)
+from ({fills}) as fills group by grouping sets ((at), ())
+"""
 _Status = Rfq.Status
 # What the filter of the blotter stands for; "" is everything, "live" what can still trade.
 STATE_FILTERS: dict[str, Sequence[str]] = {
@@ -155,7 +161,8 @@ def page(criteria: Criteria, *, reader: User, size: int = PAGE_SIZE) -> Page:
         found = found.filter(pk__lt=Rfq.objects.filter(ref=criteria.before).values("pk"))
     rfqs = list(found[: size + 1])
     older = rfqs[size - 1].ref if len(rfqs) > size else ""
-    return Page([_row(rfq) for rfq in rfqs[:size]], older)
+    first = {quote.rfq_id: quote for quote in _first_quotes(rfqs[:size])}
+    return Page([_row(rfq, first.get(rfq.pk)) for rfq in rfqs[:size]], older)
 
 
 def detail(ref: str, *, reader: User | None) -> Detail:
@@ -180,25 +187,23 @@ def has_passed(rfq: Rfq, lp_id: int | None) -> bool:
 
 
 def today(*, reader: User, now: datetime) -> Day:
-    """Sum up the fills since midnight UTC of the clients the reader serves, by hour; none reversed. Two queries."""
+    """Sum up the fills since midnight UTC of the clients the reader serves, by hour; none reversed. One query."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     spread = Abs(F("price") - F("lp_price")) / F("lp_price") * Value(BPS)
-    fills = (
-        Fill.objects.filter(within(reader, "client"), filled_at__gte=midnight).exclude(REVERSED).annotate(spread=spread)
-    )
-    measures = {"volume": Sum("base_amount"), "number": Count("pk"), "median": Median("spread")}
     at_bucket = DateBin(Value(BUCKET), F("filled_at"), Value(midnight))
-    traded: dict[datetime, dict[str, Any]] = {
-        row["at"]: {**row} for row in fills.values(at=at_bucket).annotate(**measures).order_by("at")
-    }
-    whole = fills.aggregate(**measures)
+    fills = Fill.objects.filter(within(reader, "client"), filled_at__gte=midnight).exclude(REVERSED)
+    of_fills, values = fills.values(at=at_bucket, base=F("base_amount"), spread=spread).query.sql_with_params()
+    with connection.cursor() as cursor:
+        cursor.execute(TODAY.format(fills=of_fills), values)
+        sums = {at: (volume, number, median) for at, volume, number, median in cursor.fetchall()}
+    volume, number, median = sums[None]
     buckets = []
     at = midnight
     while at <= now:
-        row = traded.get(at, {"volume": Decimal(0), "median": None})
-        buckets.append(Bucket(at, row["volume"], row["median"]))
+        of_bucket = sums.get(at, (Decimal(0), 0, None))
+        buckets.append(Bucket(at, of_bucket[0], of_bucket[2]))
         at += BUCKET
-    return Day(buckets, whole["volume"] or Decimal(0), whole["number"], whole["median"])
+    return Day(buckets, volume or Decimal(0), number, median)
 
 
 def matching(criteria: Criteria) -> QuerySet[Rfq]:
@@ -215,15 +220,20 @@ def matching(criteria: Criteria) -> QuerySet[Rfq]:
 
 
 def _found(criteria: Criteria) -> QuerySet[Rfq]:
-    quotes = Quote.objects.select_related("lp").order_by("pk")
-    related = matching(criteria).select_related("counterparty", "pair__quote_asset")
-    return related.prefetch_related(Prefetch("quotes", quotes, to_attr="all_quotes"))
+    return matching(criteria).select_related("counterparty", "pair__quote_asset")
 
 
-def _row(rfq: Rfq) -> Row:
-    quotes: list[Quote] = rfq.all_quotes  # type: ignore[attr-defined]  # prefetched in _found
-    traded = [quote for quote in quotes if quote.status == Quote.Status.TRADED]
-    active = [quote for quote in quotes if quote.status == Quote.Status.ACTIVE]
-    sign = 1 if rfq.side == Side.BUY else -1
-    ranked = sorted(traded or active, key=lambda quote: (sign * quote.all_in_price, quote.pk))
-    return Row(rfq, ranked[0] if ranked else None, len(quotes))
+def _first_quotes(rfqs: Sequence[Rfq]) -> QuerySet[Quote]:
+    """Of each RFQ the quote it traded on, else the best that can trade, else any; `number` says how many it has."""
+    rank = Case(When(status=Quote.Status.TRADED, then=0), When(status=Quote.Status.ACTIVE, then=1), default=2)
+    cost = Case(When(rfq__side=Side.BUY, then=F("all_in_price")), default=-F("all_in_price"))
+    quotes = Quote.objects.filter(rfq__in=[rfq.pk for rfq in rfqs]).select_related("lp").defer("reference")
+    counted = quotes.annotate(number=Window(Count("pk"), partition_by=[F("rfq")]), rank=rank, cost=cost)
+    return counted.order_by("rfq", "rank", "cost", "pk").distinct("rfq")
+
+
+def _row(rfq: Rfq, first: Quote | None) -> Row:
+    if first is None:
+        return Row(rfq, None, 0)
+    number: int = first.number  # type: ignore[attr-defined]  # annotated in _first_quotes
+    return Row(rfq, first if first.status in {Quote.Status.TRADED, Quote.Status.ACTIVE} else None, number)

@@ -9,6 +9,7 @@ from django.db.models.functions import Abs, TruncDate
 
 from rfq.models import Fill
 from rfq.queries import BPS, Median
+from rfq.queries.kept import AsOf, Report, Row, rows_of
 from settlement.models import Settlement
 from settlement.queries import OPEN_STATES
 from users.models import User
@@ -92,6 +93,14 @@ class DayRow:
     reference_bps: Decimal | None
 
 
+@dataclass(frozen=True, slots=True)
+class Revenue:
+    """The last 30 days in each currency, newest first; up to `as_of`, if it says so."""
+
+    days: list[DayRow]
+    as_of: AsOf | None
+
+
 def exposure(*, reader: User) -> Exposure:
     """Sum up what is not settled, of the clients the reader serves. Three queries."""
     live = Settlement.objects.filter(within(reader, "client"), status__in=OPEN_STATES).order_by()
@@ -102,13 +111,19 @@ def exposure(*, reader: User) -> Exposure:
     return Exposure(legs, _shares(live, "lp"), _shares(live, "client"))
 
 
-def days(*, reader: User, now: datetime, number: int = DAYS) -> list[DayRow]:
+def revenue(*, reader: User, now: datetime) -> Revenue:
     """
-    Sum up the trades of the last days, newest first, of the clients the reader serves. One query.
+    Sum up the trades of the last 30 days of the clients the reader serves. One query; two until a report is kept.
 
-    Trades whose settlement was cancelled, or that were reversed, are left out: nothing was earned by them.
+    Trades whose settlement was cancelled, or that were reversed, are left out: nothing was earned by them. It is kept
+    of the whole desk. Medians of parts make none of a whole, so a scoped reader's is summed up as they look.
     """
-    first = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=number - 1)
+    rows, as_of = (_days(now, reader), None) if reader.is_scoped else rows_of(REVENUE, now=now)
+    return Revenue([_day_row(*row) for row in rows], as_of)
+
+
+def _days(now: datetime, reader: User | None = None) -> list[Row]:
+    first = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=DAYS - 1)
     spread = Abs(F("price") - F("lp_price")) / F("lp_price") * Value(BPS)
     fills = Fill.objects.filter(within(reader, "client"), filled_at__gte=first)
     rows = (
@@ -124,7 +139,16 @@ def days(*, reader: User, now: datetime, number: int = DAYS) -> list[DayRow]:
         )
         .order_by("-day", "settlement__quote_asset__code")
     )
-    return [DayRow(*row) for row in rows]
+    return list(rows)
+
+
+def _day_row(day: date | str, asset: str, scale: int, fills: int, *measures: Decimal | str | None) -> DayRow:
+    volume, markup, spread, reference = (None if one is None else Decimal(one) for one in measures)
+    at = date.fromisoformat(day) if isinstance(day, str) else day
+    return DayRow(at, asset, scale, fills, volume or Decimal(0), markup or Decimal(0), spread, reference)
+
+
+REVENUE = Report("revenue", _days)
 
 
 def _shares(live: QuerySet[Settlement], party: str) -> list[Share]:

@@ -1,15 +1,17 @@
 """How well LPs answer, over a time. Each read has a fixed number of queries."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from django.db import connection
 from django.db.models import QuerySet, Sum
 
-from rfq.models import Heartbeat, LpTerms, Pair
+from rfq.models import Heartbeat, LpTerms
+from rfq.queries.kept import AsOf, Report, Row, rows_of
 from settlement.models import Settlement
 from settlement.queries import OPEN_STATES
 from trading.lib.errors import NotFound
@@ -25,13 +27,13 @@ HUNDRED = Decimal(100)
 # An LP that came without being asked has the instant of its quote as its invitation: it took no time to count.
 FIGURES = """
     with asked as (
-        select invitation.lp_id, rfq.pair_id, invitation.passed_at is not null as passed,
+        select invitation.lp_id, pair.code as pair, invitation.passed_at is not null as passed,
             coalesce(rfq.base_amount, fill.base_amount, first_quote.base_amount) as size,
             fill.id is not null as filled, fill.cover_bps, fill.base_amount as traded_amount, fill.price,
             mine.*,
             extract(epoch from mine.first_at - invitation.invited_at)::numeric * 1000 as first_ms
         from rfq_invitation invitation
-        join rfq_rfq rfq on rfq.id = invitation.rfq_id
+        join rfq_rfq rfq on rfq.id = invitation.rfq_id join rfq_pair pair on pair.id = rfq.pair_id
         left join rfq_fill fill on fill.rfq_id = rfq.id and not exists (
             select from settlement_settlement where id = fill.settlement_id and status = 'reversed'
         )
@@ -51,7 +53,8 @@ FIGURES = """
                 min(abs(all_in_price - fill.price)) filter (where outcome in ('cover', 'tied', 'away')) as distance
             from rfq_quote where rfq_id = rfq.id and lp_id = invitation.lp_id
         ) mine
-        where invitation.lp_id = any(%(lps)s) and invitation.invited_at >= %(since)s
+        where invitation.lp_id in (select id from users_counterparty where kind = 'lp')
+            and invitation.invited_at >= %(since)s
     ),
     sized as (
         select asked.*, case
@@ -62,7 +65,7 @@ FIGURES = """
             else 'block' end as bucket
         from asked
     )
-    select lp_id, pair_id, bucket,
+    select lp_id, pair, bucket,
         count(*), count(*) filter (where quotes > 0), count(*) filter (where passed),
         sum(quotes)::bigint, sum(rejected)::bigint, sum(pulled)::bigint,
         count(*) filter (where quotes > 0 and filled), count(*) filter (where traded),
@@ -73,7 +76,7 @@ FIGURES = """
         percentile_cont(0.5) within group (order by cover_bps) filter (where traded),
         percentile_cont(0.5) within group (order by distance / price * 10000) filter (where distance is not null)
     from sized
-    group by grouping sets ((lp_id), (lp_id, pair_id, bucket))
+    group by grouping sets ((lp_id), (lp_id, pair, bucket))
 """
 
 
@@ -142,6 +145,7 @@ class Scorecard:
     """
     One LP: all its figures, those per pair and size, and the USDT of its trades that are not settled.
 
+    The figures are those up to `as_of`, if it says so; all else is as it is now.
     `program` says whether a program that quotes for it is heard from: none, heard or silent. `terms` has its pause and
     what pauses it by itself, if any was ever agreed.
     """
@@ -151,17 +155,22 @@ class Scorecard:
     program: str
     total: Figures
     unsettled: Decimal
+    as_of: AsOf | None
     parts: list[Part] = field(default_factory=list)
 
 
-def scorecards(*, window: timedelta, reader: User | None, now: datetime) -> list[Scorecard]:
-    """Read the scorecards of the LPs that the reader serves (nobody: all), by name. Four queries."""
+def scorecards(*, window: str, reader: User | None, now: datetime) -> list[Scorecard]:
+    """
+    Read the scorecards of the LPs that the reader serves (nobody: all), by name.
+
+    Three queries; four until a report is kept.
+    """
     return _read(Counterparty.objects.filter(within(reader, "pk")), window, now)
 
 
-def scorecard(ref: str, *, window: timedelta, reader: User, now: datetime) -> Scorecard:
+def scorecard(ref: str, *, window: str, reader: User, now: datetime) -> Scorecard:
     """
-    Read one LP's scorecard. Four queries.
+    Read one LP's scorecard. As many queries as all take.
 
     :raises NotFound: there is no LP of that ref, or not for this reader.
     """
@@ -171,27 +180,30 @@ def scorecard(ref: str, *, window: timedelta, reader: User, now: datetime) -> Sc
     return found[0]
 
 
-def own_scorecard(lp: Counterparty, *, window: timedelta, now: datetime) -> Scorecard:
-    """Read the scorecard of an LP for its own people. Four queries."""
+def own_scorecard(lp: Counterparty, *, window: str, now: datetime) -> Scorecard:
+    """Read the scorecard of an LP for its own people. As many queries as all take."""
     return _read(Counterparty.objects.filter(pk=lp.pk), window, now)[0]
 
 
-def _read(parties: QuerySet[Counterparty], window: timedelta, now: datetime) -> list[Scorecard]:
+def _read(parties: QuerySet[Counterparty], window: str, now: datetime) -> list[Scorecard]:
     lps = list(
         parties.filter(kind=Counterparty.Kind.LP).select_related("heartbeat", "lp_terms__paused_by").order_by("name")
     )
-    pairs = dict(Pair.objects.values_list("pk", "code"))
     unsettled = _unsettled(lps)
     totals: dict[int, Figures] = {}
     parts: dict[int, list[Part]] = {lp.pk: [] for lp in lps}
-    for lp, pair, bucket, *values in _figures(lps, since=now - window):
-        figures = Figures(*values)
+    rows, as_of = rows_of(REPORTS[window], now=now)
+    for row in rows:
+        lp, pair, bucket = row[:3]
+        if lp not in parts:
+            continue
+        figures = _figures(row)
         if pair is None:
             totals[lp] = figures
         else:
-            parts[lp].append(Part(pairs[pair], bucket, figures))
-    for rows in parts.values():
-        rows.sort(key=lambda part: (part.pair, BUCKETS.index(part.bucket)))
+            parts[lp].append(Part(pair, bucket, figures))
+    for own in parts.values():
+        own.sort(key=lambda part: (part.pair, BUCKETS.index(part.bucket)))
     nothing = Figures()
     return [
         Scorecard(
@@ -200,16 +212,27 @@ def _read(parties: QuerySet[Counterparty], window: timedelta, now: datetime) -> 
             _program(getattr(lp, "heartbeat", None), now=now),
             totals.get(lp.pk, nothing),
             unsettled.get(lp.pk, Decimal(0)),
+            as_of,
             parts[lp.pk],
         )
         for lp in lps
     ]
 
 
-def _figures(lps: Iterable[Counterparty], *, since: datetime) -> Iterator[tuple[Any, ...]]:
+def _make(window: timedelta, now: datetime) -> list[Row]:
     with connection.cursor() as cursor:
-        cursor.execute(FIGURES, {"lps": [lp.pk for lp in lps], "since": since})
-        yield from cursor.fetchall()
+        cursor.execute(FIGURES, {"since": now - window})
+        return list(cursor.fetchall())
+
+
+def _figures(values: Sequence[Any]) -> Figures:
+    """Out of a row, which begins with LP, pair and size; a kept one has its volume as a string."""
+    figures = Figures(*values[3:])
+    return replace(figures, volume=Decimal(figures.volume))
+
+
+# Every LP in one report; a row without pair and size is all of an LP's.
+REPORTS = {name: Report(f"scorecards:{name}", partial(_make, window)) for name, window in WINDOWS.items()}
 
 
 def _unsettled(lps: Iterable[Counterparty]) -> dict[int, Decimal]:

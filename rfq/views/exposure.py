@@ -15,14 +15,14 @@ from users.access import console
 def exposure(request: HttpRequest) -> HttpResponse:
     """Show what is at stake now, with whom, and the last 30 days."""
     now, actor = clock.now(), access.actor(request)
-    found, days = queries.exposure(reader=actor), queries.days(reader=actor, now=now)
-    version = http.fingerprint(found, days, now=now)
+    found, revenue = queries.exposure(reader=actor), queries.revenue(reader=actor, now=now)
+    version = http.fingerprint(found, revenue, now=now)
     if http.is_unchanged(request, version):
         return http.nothing_new()
     context = {
         "room": "exposure",
         "exposure": found,
-        "days": days,
+        "revenue": revenue,
         "poll_url": http.poll_url(request, version),
     }
     return render(request, "rfq/exposure.html#live" if http.is_poll(request) else "rfq/exposure.html", context)

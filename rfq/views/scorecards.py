@@ -21,7 +21,7 @@ USUAL = "7d"
 def lps(request: HttpRequest) -> HttpResponse:
     """List the LPs with their figures over the chosen time."""
     now, window = clock.now(), _window(request)
-    cards = queries.scorecards(window=queries.WINDOWS[window], reader=access.actor(request), now=now)
+    cards = queries.scorecards(window=window, reader=access.actor(request), now=now)
     version = http.fingerprint(cards, now=now)
     if http.is_unchanged(request, version):
         return http.nothing_new()
@@ -30,6 +30,7 @@ def lps(request: HttpRequest) -> HttpResponse:
         "cards": cards,
         "tabs": _tabs(request, window),
         "window": window,
+        "as_of": cards[0].as_of if cards else None,
         "poll_url": http.poll_url(request, version),
     }
     return render(request, "rfq/lps/list.html#live" if http.is_poll(request) else "rfq/lps/list.html", context)
@@ -44,7 +45,7 @@ def lp(request: HttpRequest, ref: str) -> HttpResponse:
     :raises NotFound: there is no such LP, or not for this reader.
     """
     now, window = clock.now(), _window(request)
-    card = queries.scorecard(ref, window=queries.WINDOWS[window], reader=access.actor(request), now=now)
+    card = queries.scorecard(ref, window=window, reader=access.actor(request), now=now)
     version = http.fingerprint(card, now=now)
     if http.is_unchanged(request, version):
         return http.nothing_new()

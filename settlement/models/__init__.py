@@ -11,7 +11,7 @@ from settlement.models.references import BookedReference
 from settlement.models.reversals import Reversal
 from settlement.models.settlements import PayoutAddress, Settlement, SettlementTransition
 from settlement.models.simulated import SimulatedTransaction
-from settlement.models.standings import DaySum, FoldMark
+from settlement.models.standings import DaySum, FoldMark, LpSide
 from settlement.models.transfers import NonceFill, Payable, Transfer, TransferAttempt, Wallet
 from settlement.models.withdrawals import Withdrawal
 
@@ -30,6 +30,7 @@ __all__ = [
     "Journal",
     "LedgerAccount",
     "LpPayment",
+    "LpSide",
     "ManualPayment",
     "NonceFill",
     "Outflow",

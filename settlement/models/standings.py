@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import F, Q
 
 from settlement.models.ledger import Entry, LedgerAccount
 from trading.lib.fields import Xid8Field
@@ -48,3 +49,32 @@ class FoldMark(models.Model):
 
     def __str__(self) -> str:
         return f"up to {self.upto}"
+
+
+class LpSide(models.Model):
+    """
+    One side of an LP's account, debits or credits, and how far the other side has paid it: minor units.
+
+    Of its entries up to `upto`, `total` is the sum. Those up to `paid_id` are paid whole, the oldest first; they are
+    `paid` together. `settlement_follow_lps()` keeps it; nobody writes it. `reconcile` compares it with the entries.
+    """
+
+    kept_by_triggers: ClassVar[bool] = True
+
+    account = models.ForeignKey(LedgerAccount, on_delete=models.PROTECT, related_name="sides", db_index=False)
+    side = models.CharField(max_length=1, choices=LedgerAccount.Normal.choices)
+    upto = models.BigIntegerField()
+    total = models.DecimalField(max_digits=38, decimal_places=0)
+    paid_id = models.BigIntegerField()
+    paid = models.DecimalField(max_digits=38, decimal_places=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "side"], name="lp_side_once"),
+            models.CheckConstraint(
+                condition=Q(paid_id__lte=F("upto"), paid__lte=F("total")), name="lp_side_paid_of_what_is_there"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account_id} {self.side}: {self.paid} of {self.total}"

@@ -154,9 +154,33 @@ join settlement_asset as asset on asset.code = account.asset_id
 where coalesce(days.minor, 0) <> coalesce(entries.minor, 0) order by account.code, layer
 """  # noqa: S608 - filled with words of this module alone
 
+# How far an LP's account is paid, of which pages read since when it is uneven.
+SIDES = f"""
+with entries as (
+    select side.id, coalesce(sum(abs(entry.amount)), 0) as total,
+        coalesce(sum(abs(entry.amount)) filter (where entry.id <= side.paid_id), 0) as paid
+    from settlement_lpside as side left join settlement_entry as entry
+        on entry.account_id = side.account_id and entry.layer = 'P' and entry.id <= side.upto
+        and sign(entry.amount) = (case side.side when 'D' then 1 else -1 end)
+    group by side.id
+)
+select account.code, concat(
+    case side.side when 'D' then 'of its debits ' else 'of its credits ' end, {UNITS.format("side.paid")},
+    ' are taken for paid of ', {UNITS.format("side.total")}, ', the entries say ', {UNITS.format("entries.paid")},
+    ' of ', {UNITS.format("entries.total")}, ', the other side has ', {UNITS.format("other.total")}
+)
+from settlement_lpside as side join entries on entries.id = side.id
+join settlement_lpside as other on other.account_id = side.account_id and other.side <> side.side
+join settlement_ledgeraccount as account on account.id = side.account_id
+join settlement_asset as asset on asset.code = account.asset_id
+where (side.total, side.paid) <> (entries.total, entries.paid) or side.paid > other.total
+order by account.code, side.side
+"""  # noqa: S608 - filled with words of this module alone
+
 CHECKS = (
     ("cache", CACHE),
     ("cache", DAYS),
+    ("cache", SIDES),
     ("floor", FLOOR),
     ("holds", HOLDS),
     ("journal", JOURNALS),

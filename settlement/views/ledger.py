@@ -144,13 +144,14 @@ def balance(request: HttpRequest) -> HttpResponse:
     """
     reader = access.actor(request)
     require_whole_desk(reader)
-    at = instant_of(request.GET.get("at", ""), now=clock.now())
+    now = clock.now()
+    at = instant_of(request.GET.get("at", ""), now=now)
     context = {
         **_frame(reader, "balance"),
         "at": at,
         "typed": f"{at:%Y-%m-%dT%H:%M}",
         "exact": at.isoformat(),
-        "balances": trial_balance.as_of(at),
+        "balances": trial_balance.as_of(at, now=now),
         "may_export": capabilities.holds(reader, "history.export"),
     }
     return render(request, "settlement/ledger/trial_balance.html", context)

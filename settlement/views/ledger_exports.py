@@ -53,7 +53,7 @@ def balance(request: HttpRequest) -> HttpResponseBase:
     require_whole_desk(actor)
     at = instant_of(request.POST.get("at", ""), now=now)
     operations.record_ledger_export(of="trial-balance", filters={"at": at.isoformat()}, actor=actor, now=now)
-    return _sent(_balances(trial_balance.as_of(at), at), "trial-balance", now)
+    return _sent(_balances(trial_balance.as_of(at, now=now), at), "trial-balance", now)
 
 
 def _sent(lines: Iterator[str], name: str, now: datetime) -> HttpResponseBase:

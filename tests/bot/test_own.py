@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
-from rfq import bot, bot_lp, bot_own, bot_standing, operations
+from rfq import bot, bot_lp, bot_own, bot_standing, operations, tasks
 from rfq.models import Fill, LpTerms, Quote, Rfq
 from tests import factories
 from tests.bot.scene import LEO, MINA, NAVID, STRANGER, TARA, Scene, buttons, link, ref_of, token_of
@@ -174,6 +174,10 @@ def test_stats_are_the_lps_own(scene: Scene) -> None:
     mina = scene.say(MINA, "/stats")[-1]["text"]
     assert "Asked: 1 · quoted: 0 · passed: 1 · traded: 0" in mina
     assert scene.market.meridian.name not in mina
+    assert "Counted up to" not in mina
+
+    tasks.keep_reports(timestamp=0)
+    assert "Counted up to" in scene.say(MINA, "/stats")[-1]["text"]
 
 
 def test_no_list_shows_an_lp_the_client_or_a_rival(scene: Scene) -> None:

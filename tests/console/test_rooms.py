@@ -1,6 +1,7 @@
 """Dashboard, blotter, settlements: what they show, how they page, how much they ask of the database."""
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,6 +11,9 @@ from django.test.utils import CaptureQueriesContext
 
 from rfq import operations as rfq_operations
 from rfq import queries as rfq_queries
+from rfq import tasks as rfq_tasks
+from rfq.models import KeptReport
+from rfq.queries.kept import LATE_AFTER
 from settlement import queries as settlement_queries
 from tests import factories
 from tests.console import scene
@@ -304,3 +308,26 @@ def test_settlements_are_found_by_ref_client_trade_and_address(console: Client) 
     ]:
         page = text(console.get("/settlements/", {"q": wanted}))
         assert page.count("<tr data-row") == rows, wanted
+
+
+@pytest.mark.parametrize("room", ["/lps/", "/exposure/"])
+def test_rooms_say_of_when_a_kept_report_is(console: Client, room: str) -> None:
+    scene.build(4)
+    fresh = text(console.get(room))
+    rfq_tasks.keep_reports(timestamp=0)
+    with CaptureQueriesContext(connection) as asked:
+        kept = text(console.get(room))
+    KeptReport.objects.update(as_of=clock.now() - LATE_AFTER, took=timedelta(0))
+    late = text(console.get(room))
+
+    assert len(asked) <= BUDGET[room]
+    assert [page.count('<span class="m">As of <time') for page in (fresh, kept, late)] == [0, 1, 1]
+    assert ["Not brought up to date" in page for page in (fresh, kept, late)] == [False, False, True]
+
+
+def test_scorecard_of_one_says_of_when_it_is(console: Client) -> None:
+    scene.build(4)
+    rfq_tasks.keep_reports(timestamp=0)
+    lp = Counterparty.objects.get(name="Meridian Liquidity")
+
+    assert '<span class="m">As of <time' in text(console.get(f"/lps/{lp.ref}/"))

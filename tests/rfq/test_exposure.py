@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from rfq.models import Fill
-from rfq.queries.exposure import days, exposure
+from rfq.queries.exposure import exposure, revenue
 from settlement import tasks as settlement_tasks
 from settlement.models import Settlement
 from tests import factories
@@ -65,7 +65,7 @@ def test_what_is_settled_is_no_exposure(market: Market, olga: User) -> None:
 def test_revenue_is_the_mark_up_of_the_days_trades(market: Market, olga: User) -> None:
     trade(market)
 
-    (today,) = days(reader=olga, now=clock.now())
+    (today,) = revenue(reader=olga, now=clock.now()).days
 
     assert (today.day, today.asset) == (clock.now().date(), "EUR")
     assert (today.fills, today.volume, today.markup) == (2, BOUGHT + SOLD, Decimal("20.61") + Decimal("9.50"))
@@ -78,13 +78,13 @@ def test_revenue_is_the_mark_up_of_the_days_trades(market: Market, olga: User) -
 def test_cancelled_trades_earn_nothing_and_old_days_are_left_out(market: Market, olga: User) -> None:
     trade(market)
     now = clock.now()
-    assert days(reader=olga, now=now + timedelta(days=29)) != []
-    assert days(reader=olga, now=now + timedelta(days=30)) == []
+    assert revenue(reader=olga, now=now + timedelta(days=29)).days != []
+    assert revenue(reader=olga, now=now + timedelta(days=30)).days == []
 
     for settlement in Settlement.objects.all():
         factories.carry("settlement.cancel", settlement.ref)
 
-    assert days(reader=olga, now=now) == []
+    assert revenue(reader=olga, now=now).days == []
     assert exposure(reader=olga).number == 0
 
 
@@ -94,10 +94,10 @@ def test_exposure_costs_the_same_for_few_and_many(market: Market, olga: User) ->
         trade(market)
         with CaptureQueriesContext(connection) as asked:
             exposure(reader=olga)
-            days(reader=olga, now=clock.now())
+            revenue(reader=olga, now=clock.now())
         costs.append(len(asked))
 
-    assert costs == [4, 4]
+    assert costs == [5, 5]
 
 
 def test_scoped_reader_sees_the_trades_of_the_clients_they_serve(market: Market, olga: User) -> None:
@@ -105,4 +105,4 @@ def test_scoped_reader_sees_the_trades_of_the_clients_they_serve(market: Market,
     narrowed = factories.narrowed(olga)
 
     assert exposure(reader=narrowed).number == 0
-    assert days(reader=narrowed, now=clock.now()) == []
+    assert revenue(reader=narrowed, now=clock.now()).days == []

@@ -122,9 +122,9 @@ def test_it_counts_in_no_limit_figure_or_total(market: Market, olga: User) -> No
 
     assert own.limits(market.client, now=now).traded_today == 0
     assert queries.today(reader=olga, now=now).fills == queries.today(reader=olga, now=now).volume == 0
-    assert exposure.days(reader=olga, now=now) == []
+    assert exposure.revenue(reader=olga, now=now).days == []
     assert exposure.exposure(reader=olga).number == 0
-    card = scorecards.scorecard(market.meridian.ref, window=timedelta(days=7), reader=olga, now=now)
+    card = scorecards.scorecard(market.meridian.ref, window="7d", reader=olga, now=now)
     assert (card.total.answered, card.total.traded, card.total.contested, card.total.volume) == (2, 0, 0, Decimal(0))
     assert card.unsettled == 0
     assert factories.fill(market).base_amount == fill.base_amount

@@ -9,14 +9,14 @@ from django.test.utils import CaptureQueriesContext
 
 from rfq import operations
 from rfq.models import Quote, Rfq
-from rfq.queries.scorecards import WINDOWS, Scorecard, scorecard, scorecards
+from rfq.queries.scorecards import Scorecard, scorecard, scorecards
 from tests import factories
 from tests.factories import Market
 from trading.lib import clock
 from trading.lib.errors import DeskError, NotFound
 from users.models import Counterparty, User
 
-WEEK = WINDOWS["7d"]
+WEEK = "7d"
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ def quoted(rfq: Rfq, dealer: User, price: str, after_ms: int) -> Quote:
     )
 
 
-def card_of(lp: Counterparty, reader: User, window: timedelta = WEEK, now: datetime | None = None) -> Scorecard:
+def card_of(lp: Counterparty, reader: User, window: str = WEEK, now: datetime | None = None) -> Scorecard:
     return scorecard(lp.ref, window=window, reader=reader, now=now or clock.now())
 
 
@@ -134,8 +134,8 @@ def test_what_was_asked_before_the_window_does_not_count(market: Market, olga: U
     trade_a_little(market)
     later = clock.now() + timedelta(days=2)
 
-    assert card_of(market.meridian, olga, WINDOWS["24h"], later).total.asked == 0
-    assert card_of(market.meridian, olga, WINDOWS["7d"], later).total.asked == 7
+    assert card_of(market.meridian, olga, "24h", later).total.asked == 0
+    assert card_of(market.meridian, olga, "7d", later).total.asked == 7
 
 
 def test_unsettled_amount_is_of_trades_that_are_not_over(market: Market, olga: User) -> None:

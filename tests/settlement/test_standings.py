@@ -66,6 +66,10 @@ def summed() -> dict[int, Standing]:
     return found
 
 
+def of_euros(sums: dict[int, Standing]) -> list[Standing]:
+    return [sums[pk] for pk in LedgerAccount.objects.filter(asset="EUR").values_list("pk", flat=True) if pk in sums]
+
+
 def everybody() -> list[int]:
     return list(LedgerAccount.objects.values_list("pk", flat=True))
 
@@ -128,11 +132,16 @@ def test_an_instant_of_the_past_has_what_was_entered_until_then(market: Market, 
     assert deposited(noon - timedelta(days=2)) == 0
     assert deposited(noon) == 7700
     assert deposited(noon + timedelta(microseconds=1)) == 8200
+    assert deposited(noon + timedelta(hours=6)) == 8200  # read from the day's end
+    assert deposited(noon + timedelta(hours=6, microseconds=1)) == 8500
     assert deposited(noon + timedelta(hours=12)) == 8500
     assert deposited(clock.now() + timedelta(minutes=1)) == before[bank].posted + 8500
-    (at_noon,) = [row for row in trial_balance.as_of(noon) if row.unit.code == "EUR"]
+    (at_noon,) = [row for row in trial_balance.as_of(noon, now=clock.now()) if row.unit.code == "EUR"]
     assert at_noon.total.debit == 82
     assert at_noon.is_zero
+    now = clock.now()
+    (at_last,) = [row for row in trial_balance.as_of(now, now=now) if row.unit.code == "EUR"]
+    assert at_last.total.debit * 100 == sum(max(one.posted, Decimal(0)) for one in of_euros(summed()))
 
 
 def test_days_that_somebody_changed_are_found_by_comparing(market: Market, owner: Any) -> None:

@@ -204,3 +204,5 @@ def _exposure(facts: Facts) -> Iterator[Sample]:
         spread_bps=Decimal(25), reference_bps=None,
     )  # fmt: skip
     yield facts.one("revenue_table", days=[day])
+    yield facts.one("as_of", as_of=like(at=facts.ago(minutes=1), is_late=False))
+    yield facts.one("as_of", "late", as_of=like(at=facts.ago(hours=1), is_late=True))
