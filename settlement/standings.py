@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from django.db import connection
@@ -66,7 +66,7 @@ def of_accounts_before(accounts: Collection[int], instant: datetime) -> dict[int
     return _read(AT, accounts=list(accounts), **values_at(instant - INSTANT))
 
 
-def values_at(instant: datetime, *, now: datetime | None = None) -> dict[str, object]:
+def values_at(instant: datetime, *, now: datetime | None = None) -> dict[str, int | date | datetime]:
     """
     What `AT` needs: its own day up to the instant is added to the days before, or the rest taken off all of it.
 
@@ -79,7 +79,7 @@ def values_at(instant: datetime, *, now: datetime | None = None) -> dict[str, ob
     return {"at": instant, "whole_days": ends.date(), "sign": -1, "after": instant, "upto": ends - INSTANT}
 
 
-def _read(standing: str, **values: object) -> dict[int, Standing]:
+def _read(standing: str, **values: list[int] | int | date | datetime) -> dict[int, Standing]:
     with connection.cursor() as cursor:
         cursor.execute(f"with {standing} {OF_ACCOUNTS}", values)
         return {pk: Standing(posted, held) for pk, posted, held in cursor.fetchall()}

@@ -9,7 +9,8 @@ from rfq.models import KeptReport
 from rfq.queries.kept import Report
 from trading.lib.operations import operation
 
-LONGEST = "set local statement_timeout = '300s'"
+# Longer than any page may take, and with room to sort in.
+SETTINGS = "set local statement_timeout = '300s'; set local work_mem = '64MB'"
 
 
 @operation
@@ -23,7 +24,7 @@ def keep_report(*, report: Report, now: datetime) -> bool:
     if last is not None and now < last.due_at:
         return False
     with connection.cursor() as cursor:
-        cursor.execute(LONGEST)
+        cursor.execute(SETTINGS)
     begun = time.monotonic()
     rows = report.make(now)
     kept = {"rows": rows, "as_of": now, "took": timedelta(seconds=time.monotonic() - begun)}
