@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from rfq.models import Pair, ReferenceRate, TradingTerms
 from settlement.models import BankAccount, Wallet
+from trading.lib.prepared import Given, Read
 from users import capabilities
 from users.models import Counterparty, TelegramLink, User
 
@@ -140,6 +141,17 @@ KINDS = (
 )
 
 
+NAMES = [f"step_{number}" for number in range(len(KINDS))]
+
+
+def _facts() -> QuerySet[User]:
+    facts = {name: Exists(kind.rows()) for name, kind in zip(NAMES, KINDS, strict=True)}
+    return User.objects.filter(pk=Given("reader")).only("pk").annotate(**facts)
+
+
+FACTS = Read(_facts)  # every dashboard asks them
+
+
 def steps(*, reader: User) -> list[Step]:
     """
     What is to be done first, in order; nothing once all of it is. One query.
@@ -148,8 +160,8 @@ def steps(*, reader: User) -> list[Step]:
     """
     if reader.is_scoped:
         return []
-    facts = {f"step_{number}": Exists(kind.rows()) for number, kind in enumerate(KINDS)}
-    found: tuple[bool, ...] = User.objects.filter(pk=reader.pk).annotate(**facts).values_list(*facts).get()
+    row = FACTS.one(reader=reader.pk)
+    found = [getattr(row, name) for name in NAMES]
     if all(found):
         return []
     return [_step(kind, reader, is_done=is_done) for kind, is_done in zip(KINDS, found, strict=True)]

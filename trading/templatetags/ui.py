@@ -7,6 +7,7 @@ Data never passes through `mark_safe`: `format_html` escapes it. Numbers stay le
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from django import template
@@ -35,10 +36,16 @@ THEMES = {"light", "dark"}
 @register.simple_tag
 def icon(name: str, css: str = "i", label: str = "") -> SafeString:
     """Draw an icon of the sprite; without a label it is decoration and hidden from readers."""
-    href = f"{static('icons.svg')}#{name}"
+    href = f"{_sprite()}#{name}"
     if label:
         return format_html('<svg class="{}" role="img" aria-label="{}"><use href="{}"/></svg>', css, label, href)
     return format_html('<svg class="{}" aria-hidden="true"><use href="{}"/></svg>', css, href)
+
+
+@cache
+def _sprite() -> str:
+    """Where the icons are: a page draws a hundred, and the address changes with a new version alone."""
+    return static("icons.svg")
 
 
 @register.simple_tag
