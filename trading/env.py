@@ -20,6 +20,8 @@ SHORTEST_SECRET = 32
 MAIL_SCHEMES = {"smtp", "smtp+tls", "smtp+ssl"}
 MAIL_SECONDS = 30  # for each answer of the mail server
 KEY_BYTES = 32  # of an Ed25519 key
+SHORTEST_SILENCE = 3  # seconds
+PROBES = 5  # how often TCP asks in vain before a connection is given up
 FEWEST_CHARACTERS = 12  # different ones; 32 random bytes in hexadecimal have about 14
 SAMPLE = re.compile(r"change.?me|insecure|example|sample|secret|password|replace|default|your[-_ ]", re.IGNORECASE)
 
@@ -192,10 +194,30 @@ def choice(name: str, choices: set[str], default: str) -> str:
     return value
 
 
-def database(name: str, *, options: str = "") -> dict[str, object]:
+def silence(name: str, default: int) -> int:
     """
-    Django's settings for the PostgreSQL at the address in `name`.
+    How many seconds the other side of a connection may show no sign of life.
 
+    :raises ImproperlyConfigured: too few to tell a dead machine from a slow one.
+    """
+    seconds = number(name, default)
+    if seconds < SHORTEST_SILENCE:
+        raise ImproperlyConfigured(f"{name} is {seconds}: use {SHORTEST_SILENCE} or more.")
+    return seconds
+
+
+def probes(seconds: int) -> tuple[int, int]:
+    """After how many quiet seconds TCP asks whether the other side is there, and every how many it asks again."""
+    first = seconds // 3
+    return first, max(1, (seconds - first) // PROBES)
+
+
+def database(name: str, *, silence: int, options: str = "") -> dict[str, object]:
+    """
+    Django's settings for the PostgreSQL at the address in `name`; what the address itself says wins.
+
+    :param silence: the seconds after which this side gives up a connection whose other side shows no sign of life, and
+        a server that does not let it in. Without it a machine that is cut off waits for two hours.
     :raises ImproperlyConfigured: missing, or not PostgreSQL.
     """
     if not text(name):
@@ -207,5 +229,8 @@ def database(name: str, *, options: str = "") -> dict[str, object]:
     if not str(settings["ENGINE"]).endswith("postgresql"):
         raise ImproperlyConfigured(f"{name} must be a postgresql:// address; the desk runs on nothing else.")
     given = settings.get("OPTIONS")
-    settings["OPTIONS"] = {**(given if isinstance(given, dict) else {}), "options": options}
+    idle, interval = probes(silence)
+    patience = {"connect_timeout": silence, "tcp_user_timeout": silence * 1000}
+    patience |= {"keepalives_idle": idle, "keepalives_interval": interval, "keepalives_count": PROBES}
+    settings["OPTIONS"] = patience | (given if isinstance(given, dict) else {}) | {"options": options}
     return settings

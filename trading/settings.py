@@ -88,14 +88,25 @@ TEMPLATES = [
 ]
 
 # --- database -------------------------------------------------------------------------------
-# No statement of the runtime role may wait for ever: a lock for 5 s, a statement for 20 s.
+# No statement of the runtime role may wait for ever: a lock for 5 s, a statement for 20 s. Nor may either side wait
+# for a machine that is cut off: what its session holds (locks, the bot's lead) is free after DATABASE_SILENCE_SECONDS.
 
-RUNTIME_OPTIONS = "-c statement_timeout=20s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s"
-DATABASES: dict[str, dict[str, Any]] = {"default": env.database("DATABASE_URL", options=RUNTIME_OPTIONS)}
+DATABASE_SILENCE_SECONDS = env.silence("DATABASE_SILENCE_SECONDS", 15)
+_idle, _interval = env.probes(DATABASE_SILENCE_SECONDS)
+RUNTIME_OPTIONS = (
+    "-c statement_timeout=20s -c lock_timeout=5s -c idle_in_transaction_session_timeout=60s"
+    f" -c tcp_keepalives_idle={_idle} -c tcp_keepalives_interval={_interval} -c tcp_keepalives_count={env.PROBES}"
+    f" -c tcp_user_timeout={DATABASE_SILENCE_SECONDS}s"
+)
+DATABASES: dict[str, dict[str, Any]] = {
+    "default": env.database("DATABASE_URL", options=RUNTIME_OPTIONS, silence=DATABASE_SILENCE_SECONDS)
+}
 DATABASES["default"]["CONN_MAX_AGE"] = 600
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 if env.text("DATABASE_OWNER_URL"):
-    DATABASES["owner"] = env.database("DATABASE_OWNER_URL", options="-c lock_timeout=10s")
+    DATABASES["owner"] = env.database(
+        "DATABASE_OWNER_URL", options="-c lock_timeout=10s", silence=DATABASE_SILENCE_SECONDS
+    )
     DATABASES["default"]["TEST"] = {"MIRROR": "owner"}
 DATABASE_ROUTERS = ["trading.database.OwnerMigrates"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

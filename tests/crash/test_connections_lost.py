@@ -9,6 +9,7 @@ from alerting import queries
 from alerting.models import InboundUpdate
 from tests.bot.scene import TARA
 from tests.crash.running import process, wait_for
+from tests.probes import sql
 from trading.lib import clock
 from trading.sandbox.telegram.client import SandboxClient
 
@@ -22,6 +23,11 @@ def cut_connections() -> None:
         )
 
 
+def listens() -> bool:
+    """Whether somebody waits for NOTIFY."""
+    return sql("select exists (select from pg_stat_activity where query like 'LISTEN%')") is True
+
+
 def beats_after(name: str) -> None:
     since = clock.now()
     wait_for(lambda: queries.heartbeats().get(name, since) > since)
@@ -33,14 +39,16 @@ def test_worker_ends_at_once_with_a_failure_so_that_its_supervisor_starts_it_aga
 ) -> None:
     with process("worker") as worker:
         beats_after("worker")
+        assert listens()
         cut_connections()
 
         try:
             assert worker.wait(10) == 1
         except subprocess.TimeoutExpired:
             pytest.fail("the worker went on without a database")
-    with process("worker"):
+    with process("worker", "--no-listen"):
         beats_after("worker")
+        assert not listens()
 
 
 @pytest.mark.processes

@@ -30,6 +30,7 @@ log = logging.getLogger("desk.bot")
 
 POLL_SECONDS = 10
 LEADER_SECONDS = 1.0
+CONNECT_SECONDS = 5
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 15.0
 HEARTBEAT = "bot"
 NETWORK_IS_AWAY = "Telegram does not answer at {url} ({why})"
@@ -108,7 +109,8 @@ class Poller:
 
 
 async def _connect() -> psycopg.AsyncConnection:
-    return await psycopg.AsyncConnection.connect(**connector_params("default"), autocommit=True, connect_timeout=5)
+    params = connector_params("default") | {"connect_timeout": CONNECT_SECONDS}
+    return await psycopg.AsyncConnection.connect(**params, autocommit=True)
 
 
 async def _lead(session: psycopg.AsyncConnection) -> None:

@@ -7,7 +7,7 @@ import signal
 import time
 from argparse import ArgumentParser
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import psycopg
 from django.conf import settings
@@ -43,6 +43,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--queues", help="comma separated; all by default", default="")
         parser.add_argument("--concurrency", type=int, default=CONCURRENCY)
+        parser.add_argument(
+            "--no-listen", action="store_true", help="do not wait for NOTIFY: behind a pool that lends transactions"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         queues = [name.strip() for name in options["queues"].split(",") if name.strip()]
@@ -59,7 +62,7 @@ class Command(BaseCommand):
         rounds.guard_start()
         connection.close()
         alive.show()
-        outcome = asyncio.run(work(queues, options["concurrency"]))
+        outcome = asyncio.run(work(queues, options["concurrency"], listen=not options["no_listen"]))
         if outcome:
             raise CommandError(outcome)
 
@@ -79,8 +82,13 @@ def await_database() -> None:
             return
 
 
-async def work(queues: list[str], concurrency: int) -> str:
-    """Work on these queues (none: all) until told to stop. Returns why it ended by itself, else nothing."""
+async def work(queues: list[str], concurrency: int, *, listen: bool = True) -> str:
+    """
+    Work on these queues (none: all) until told to stop. Returns why it ended by itself, else nothing.
+
+    :param listen: be told of new jobs by NOTIFY; else they are found by looking, every `POLLING_SECONDS`. In a pool
+        that lends transactions the notices would go to whoever has the connection by then.
+    """
     # Not the library's own command: it swaps the whole process's connector, and the jobs deferred by
     # operations would escape their transactions.
     connector = app.connector
@@ -90,6 +98,7 @@ async def work(queues: list[str], concurrency: int) -> str:
             worker_app.run_worker_async(
                 queues=queues or None,  # type: ignore[arg-type]  # None is documented as "all"
                 concurrency=concurrency,
+                listen_notify=listen,
                 fetch_job_polling_interval=POLLING_SECONDS,
                 update_heartbeat_interval=HEARTBEAT_SECONDS,
                 stalled_worker_timeout=STALLED_SECONDS * 5,
@@ -129,18 +138,25 @@ async def _end_with_database() -> None:
     What runs then cannot be finished, and nothing is lost: its jobs are run again. A fresh process
     is surer than one that mends a dozen broken connections.
     """
+    watching = connector_params("default") | {"connect_timeout": int(SILENCE_SECONDS)}
     try:
-        async with await psycopg.AsyncConnection.connect(
-            **connector_params("default"), autocommit=True, connect_timeout=int(SILENCE_SECONDS)
-        ) as watched:
+        async with await psycopg.AsyncConnection.connect(**watching, autocommit=True) as watched:
             while True:
                 await asyncio.sleep(WATCH_SECONDS)
-                async with asyncio.timeout(SILENCE_SECONDS):
-                    await watched.execute("select 1")
-    except (psycopg.OperationalError, TimeoutError) as error:
-        log.error("PostgreSQL went away (%s): the worker ends, to be started again", _first_line(error))  # noqa: TRY400
-        logging.shutdown()
-        os._exit(1)
+                asking = asyncio.ensure_future(watched.execute("select 1"))
+                answered, _waiting = await asyncio.wait({asking}, timeout=SILENCE_SECONDS)
+                if not answered:
+                    # Neither cancelled nor closed: for both, a server that is cut off would be waited for.
+                    _end(f"no answer in {SILENCE_SECONDS:g} s")
+                await asking
+    except psycopg.OperationalError as error:
+        _end(_first_line(error))
+
+
+def _end(why: str) -> NoReturn:
+    log.error("PostgreSQL went away (%s): the worker ends, to be started again", why)
+    logging.shutdown()
+    os._exit(1)
 
 
 def _first_line(problem: object) -> str:
