@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Q, Sum
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from settlement import standings
 from settlement.models import Asset, Entry, Journal, LedgerAccount
@@ -31,6 +31,7 @@ with recursive kinds as (
 select kind from kinds where kind is not null order by kind
 """
 PAGE_SIZE = 50
+ENTRIES_AT_ONCE = 2000
 POSTED, HELD = Entry.Layer.POSTED, Entry.Layer.HELD
 ZERO = Decimal(0)
 
@@ -226,14 +227,25 @@ def statement(of: LedgerAccount, *, span: Span, before: int | None = None) -> St
 
 
 def whole_statement(of: LedgerAccount, *, span: Span, last: int) -> Iterator[Line]:
-    """Go through an account's entries up to the id `last`, oldest first, with the running balance. One query."""
+    """
+    Go through an account's entries up to the id `last`, oldest first, with the running balance.
+
+    One query for every 2,000 of them: a cursor that outlives its statement needs a connection that nobody else is lent.
+    """
     running: dict[str, Decimal] = {POSTED: ZERO, HELD: ZERO}
     entries = Entry.objects.filter(account=of, pk__lte=last).select_related("journal").order_by("pk")
-    for entry in entries.iterator(chunk_size=2000):
+    for entry in _in_order(entries):
         running[entry.layer] += entry.amount
         at = entry.journal.created_at
         if (span.since is None or at >= span.since) and (span.until is None or at < span.until):
             yield _line(of, entry, running[entry.layer])
+
+
+def _in_order(entries: QuerySet[Entry]) -> Iterator[Entry]:
+    after = 0
+    while page := list(entries.filter(pk__gt=after)[:ENTRIES_AT_ONCE]):
+        yield from page
+        after = page[-1].pk
 
 
 def journals(criteria: JournalFilter, *, reader: User) -> Journals:

@@ -17,6 +17,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import connection, connections
+from django.db.backends.postgresql.base import DatabaseWrapper
 from django.test.utils import setup_databases, teardown_databases
 
 from tests import remembered, template
@@ -93,6 +94,20 @@ def quick_passwords() -> Iterator[None]:
         smallest.setattr(Argon2PasswordHasher, "time_cost", 1)
         smallest.setattr(Argon2PasswordHasher, "memory_cost", 8)
         smallest.setattr(Argon2PasswordHasher, "parallelism", 1)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cursors_end_with_their_transaction() -> Iterator[None]:
+    """Behind a pool that lends transactions, a cursor that outlives its own is on somebody else's connection."""
+    made = DatabaseWrapper.chunked_cursor
+
+    def only_within(self: DatabaseWrapper) -> Any:
+        assert self.in_atomic_block, "`.iterator()` outside of a transaction: read in pages, or open one"
+        return made(self)
+
+    with pytest.MonkeyPatch.context() as guarded:
+        guarded.setattr(DatabaseWrapper, "chunked_cursor", only_within)
         yield
 
 

@@ -104,7 +104,7 @@ class AddAddress(Act):
         asked = [Check("info", lazy("Asked"), lazy("Asked for by"), str(row.asked_by or "–"), row.created_at)]
         others = PayoutAddress.objects.exclude(pk=row.pk).values_list("address", flat=True)
         wallets = Wallet.objects.values_list("address", flat=True)
-        alike = addresses.lookalikes(row.address, {*others.iterator(), *wallets})
+        alike = addresses.lookalikes(row.address, {*others, *wallets})
         return asked + [Check("bad", FOUR_EYES, lazy("Begins and ends like another address"), one) for one in alike]
 
     def execute(self, request: ApprovalRequest, *, now: datetime) -> str:

@@ -196,6 +196,8 @@ def test_the_running_balance_is_right_on_every_page(
         ("P", Decimal("7.50"), Decimal("1012.50")),
         ("P", Decimal(11), Decimal("1023.50")),
     ]
+    monkeypatch.setattr(books, "ENTRIES_AT_ONCE", 2)
+    assert list(books.whole_statement(account, span=books.Span(), last=last)) == whole
 
     monkeypatch.setattr(books, "PAGE_SIZE", 2)
     walked, before = [], None

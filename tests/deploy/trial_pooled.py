@@ -6,9 +6,6 @@ on whichever is free; the books are compared afterwards.
 """
 
 import json
-import os
-import pwd
-import shutil
 import subprocess
 import sys
 import time
@@ -21,17 +18,16 @@ import psycopg
 import pytest
 from django.conf import settings
 
+from tests.deploy import pool
 from trading.sandbox import localenv
 from trading.sandbox.bench import pace, race
 from trading.sandbox.ground import Ground
 
 ROOT = Path(settings.BASE_DIR)
 TRADERS, CONNECTIONS, SECONDS = 6, 2, 4
-TIMEOUTS = {"statement_timeout": "20s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "1min"}
 SETTLED: LiteralString = "select count(*) from settlement_settlement where status = 'settled'"
 USED: LiteralString = "select count(*) from pg_stat_activity where usename = 'desk_app'"
 PLANS: LiteralString = "select count(*) from pg_prepared_statements"
-PROGRAM = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 
 
 @pytest.fixture(scope="module")
@@ -43,57 +39,44 @@ def ground() -> Iterator[Ground]:
 @pytest.fixture(scope="module")
 def pooled(ground: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address behind the pool; the role has its timeouts of its own, as docs/database.md says."""
-    if PROGRAM is None:
-        pytest.fail("pgbouncer is not installed: apt-get install pgbouncer")
-    app = ground.cluster.roles[1]
-    with psycopg.connect(ground.environment["DATABASE_URL"], autocommit=True) as session:
-        for name, value in TIMEOUTS.items():
-            session.execute(f"alter role current_user set {name} = '{value}'".encode())
-    folder, port = tmp_path_factory.mktemp("pgbouncer"), localenv.free_port()
-    users = folder / "userlist.txt"
-    users.write_text(f'"{app.name}" "{app.password}"\n')
-    text = (ROOT / "docs" / "examples" / "pgbouncer.ini").read_text()
-    for old, new in (
-        ("port=5432", f"port={ground.port}"),
-        ("listen_port = 6432", f"listen_port = {port}\nunix_socket_dir ="),
-        ("/etc/pgbouncer/userlist.txt", str(users)),
-        ("default_pool_size = 20", f"default_pool_size = {CONNECTIONS}"),
-    ):
-        assert old in text, old
-        text = text.replace(old, new)
-    (folder / "pgbouncer.ini").write_text(text)
-    for place in (*folder.parents, folder, *folder.iterdir()):
-        if place.is_relative_to(tmp_path_factory.getbasetemp().parent):
-            place.chmod(0o755)
-    user = {"user": pwd.getpwnam("nobody").pw_uid} if os.geteuid() == 0 else {}
-    running = subprocess.Popen([PROGRAM, str(folder / "pgbouncer.ini")], **user)  # type: ignore[call-overload]
-    url = ground.environment["DATABASE_URL"].replace(f":{ground.port}/", f":{port}/")
-    try:
-        _wait_for(url)
-        yield url
-    finally:
-        running.terminate()
-        running.wait()
-
-
-def _wait_for(url: str) -> None:
-    limit = time.monotonic() + 20
-    while True:
-        try:
-            psycopg.connect(url, connect_timeout=2, options="-c lock_timeout=5s").close()
-        except psycopg.OperationalError:
-            if time.monotonic() > limit:
-                raise
-            time.sleep(0.2)
-        else:
-            return
+    fewer = {"default_pool_size = 20": f"default_pool_size = {CONNECTIONS}"}
+    listen = ("127.0.0.1", localenv.free_port())
+    folder = tmp_path_factory.mktemp("pgbouncer")
+    with pool.running(folder, ground.environment["DATABASE_URL"], listen=listen, changes=fewer) as made:
+        yield made.transactions
 
 
 def test_the_roles_timeouts_hold_behind_the_pool(pooled: str) -> None:
     with psycopg.connect(pooled, options="-c statement_timeout=1") as session:
-        for name, value in TIMEOUTS.items():
+        for name, value in pool.TIMEOUTS.items():
             (shown,) = session.execute(f"show {name}".encode()).fetchone() or ("",)
             assert shown == value, name
+
+
+def test_a_notice_reaches_whoever_has_the_connection_or_nobody(ground: Ground, pooled: str) -> None:
+    asks, other = (psycopg.connect(pooled, autocommit=True) for _ in range(2))
+    with asks, other, psycopg.connect(ground.environment["DATABASE_URL"], autocommit=True) as direct:
+        asks.execute("listen something")
+        direct.execute("notify something")
+        assert list(asks.notifies(timeout=1)) == []
+
+        other.execute("begin")
+        other.execute("select 1")
+        direct.execute("notify something")
+        other.execute("commit")
+        assert list(asks.notifies(timeout=1)) == []
+        assert len(list(other.notifies(timeout=1))) == 1
+        other.execute("unlisten *")
+
+
+def test_a_lock_of_a_session_outlives_whoever_took_it(ground: Ground, pooled: str) -> None:
+    taken = "select pg_try_advisory_lock(77)"
+    with psycopg.connect(ground.environment["DATABASE_URL"], autocommit=True) as direct:
+        with psycopg.connect(pooled, autocommit=True) as leads:
+            assert leads.execute(taken).fetchone() == (True,)
+        assert direct.execute(taken).fetchone() == (False,)
+        with psycopg.connect(pooled, autocommit=True) as somebody:
+            assert somebody.execute("select pg_advisory_unlock(77)").fetchone() == (True,)
 
 
 @contextmanager
