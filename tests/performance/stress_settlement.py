@@ -101,8 +101,8 @@ class Desk:
     tara: str
     leo: str
 
-    def trade(self, run: Run, due: float, *, on_chain: bool) -> None:
-        """Ask, quote and accept, beginning when it is due."""
+    def trade(self, run: Run, due: float, *, on_chain: bool) -> dict[str, Any]:
+        """Ask, quote and accept, beginning when it is due; what the accept was answered."""
         time.sleep(max(0.0, due - time.monotonic()))
         run.late = max(run.late, time.monotonic() - due)
         own = unique("stress")
@@ -110,13 +110,17 @@ class Desk:
         asked["destination"] = self.market.address.ref if on_chain else "balance"
         rfq = self.post(run, "ask", "rfqs", self.tara, asked)["ref"]
         quote = self.post(run, "quote", f"rfqs/{rfq}/quotes", self.leo, {"price": "0.9200"})["quote"]
-        self.post(run, "accept", f"quotes/{quote}/acceptance", self.tara, None)
+        return self.post(run, "accept", f"quotes/{quote}/acceptance", self.tara, None)
 
     def post(self, run: Run, kind: str, path: str, token: str, body: object) -> dict[str, Any]:
         began = time.monotonic()
         headers = {"Authorization": f"Bearer {token}", "Idempotency-Key": unique("stress-key")}
-        answer = BROWSER.post(f"{self.url}/api/{path}", json=body, headers=headers)
+        answer = self.send(path, body, headers)
         return run.note(kind, answer, time.monotonic() - began)
+
+    def send(self, path: str, body: object, headers: dict[str, str]) -> httpx.Response:
+        """One request, and its answer."""
+        return BROWSER.post(f"{self.url}/api/{path}", json=body, headers=headers)
 
 
 BROWSER = httpx.Client(timeout=30, trust_env=False, limits=httpx.Limits(max_connections=SENDERS))

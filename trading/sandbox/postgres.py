@@ -240,9 +240,13 @@ def homes() -> list[Path]:
     named = [
         HOME,
         RIG_HOME,
-        *(TEST_HOME.with_name(f"{TEST_HOME.name}-{number}") for number in range(MOST_TEST_SERVERS)),
+        *(_test_home(number, durable=durable) for number in range(MOST_TEST_SERVERS) for durable in (False, True)),
     ]
     return [place for home in named for place in (home, _elsewhere(home)) if place.exists()]
+
+
+def _test_home(number: int, *, durable: bool) -> Path:
+    return TEST_HOME.with_name(f"{TEST_HOME.name}{'-durable' if durable else ''}-{number}")
 
 
 def _elsewhere(home: Path) -> Path:
@@ -278,17 +282,19 @@ def desk_cluster(variables: Mapping[str, str]) -> Cluster:
 
 
 @contextlib.contextmanager
-def for_tests() -> Iterator[Urls]:
+def for_tests(*, durable: bool = False) -> Iterator[Urls]:
     """
     A server for one run of the tests.
 
     The one that `DATABASE_URL` names, or a fast private one, kept between runs; a second run at the same
     time gets one of its own.
+
+    :param durable: what is committed is on the disk, as in production: for what measures.
     """
     if localenv.given("DATABASE_URL"):
         yield Urls(*provision.from_environment())
         return
-    cluster = _claim_test_cluster()
+    cluster = _claim_test_cluster(durable=durable)
     try:
         port = localenv.free_port()
         _start_afresh_if_needed(cluster, port)
@@ -299,11 +305,11 @@ def for_tests() -> Iterator[Urls]:
         cluster.release()
 
 
-def _claim_test_cluster() -> Cluster:
+def _claim_test_cluster(*, durable: bool) -> Cluster:
     secret = localenv.ensure()["DATABASE_APP_PASSWORD"]
     roles = desk_roles(f"{secret}-owner", f"{secret}-app")
     for number in range(MOST_TEST_SERVERS):
-        cluster = Cluster(TEST_HOME.with_name(f"{TEST_HOME.name}-{number}"), roles, throw_away=True)
+        cluster = Cluster(_test_home(number, durable=durable), roles, throw_away=not durable)
         if cluster.claim(wait=False):
             return cluster
     raise SetupError(f"{MOST_TEST_SERVERS} test runs hold a server each: let one end and run again.")
@@ -321,12 +327,13 @@ def _start_afresh_if_needed(cluster: Cluster, port: int) -> None:
 
 
 def main() -> None:
-    """`python -m trading.sandbox.postgres COMMAND…`: run a command with the tests' server."""
+    """`python -m trading.sandbox.postgres [--durable] COMMAND…`: run a command with the tests' server."""
     localenv.ensure()
-    with for_tests() as urls:
+    durable = sys.argv[1] == "--durable"
+    with for_tests(durable=durable) as urls:
         environ = {**os.environ, "DATABASE_URL": urls.app, "DATABASE_OWNER_URL": urls.owner}
         localenv.load(environ)
-        status = subprocess.run(sys.argv[1:], env=environ, check=False).returncode
+        status = subprocess.run(sys.argv[2 if durable else 1 :], env=environ, check=False).returncode
     sys.exit(status)
 
 
