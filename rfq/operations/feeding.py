@@ -50,6 +50,8 @@ def tell_parties(*, event_id: int, now: datetime) -> int:
     if rfq is None:
         return 0
     mark = _locked_mark(rfq)
+    if mark.event_id >= event_id:
+        return 0
     story = news.story_of(rfq, mark, now=now)
     later = AuditEvent.objects.filter(subject_ref__in=story.refs, pk__gt=mark.event_id).order_by("pk")
     events = [found for found in later if _is_told(found)]
