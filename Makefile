@@ -123,13 +123,13 @@ smoke: setup ## start everything, sign in with a one-time code, trade once, stop
 	@$(PYTHON) -m trading.sandbox.tether -- $(PYTHON) manage.py smoke
 
 stress: setup ## 600 requests a minute with automatic settlement off, then on; log in .local/log/stress.log
-	@$(PYTEST) -q -s tests/performance/stress_settlement.py
+	@$(WITH_DURABLE_DATABASE) $(PYTEST) -q -s tests/performance/stress_settlement.py
 
 stress-limit: setup ## the highest rate of requests that is still answered in time; log in .local/log/stress.log
-	@$(PYTEST) -q -s tests/performance/stress_limit.py
+	@$(WITH_DURABLE_DATABASE) $(PYTEST) -q -s tests/performance/stress_limit.py
 
 soak: setup ## half an hour of ten requests a second; memory and queue stay as they are; log in .local/log/stress.log
-	@$(PYTEST) -q -s tests/performance/soak.py
+	@$(WITH_DURABLE_DATABASE) $(PYTEST) -q -s tests/performance/soak.py
 
 chaos: setup ## 300 payments on a real node while everything goes wrong; CHAOS_SEED repeats a run
 	@TEST_TIER=long $(PYTEST) -q -s tests/chaos

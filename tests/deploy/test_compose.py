@@ -23,7 +23,7 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 SETTINGS = (ROOT / "trading/settings.py").read_text()
 # What the settings read as a secret, and what is one by what it holds.
 SECRET = {
-    *re.findall(r'env\.(?:secret|fernet_keys|signing_key|database|mailers)\("(\w+)"', SETTINGS),
+    *re.findall(r'env\.(?:secret|fernet_keys|signing_key|database|mailers)\(\s*"(\w+)"', SETTINGS),
     *("METRICS_TOKEN", "TELEGRAM_BOT_TOKEN", "EVM_CHAINS", "TRON_CHAINS"),
 }
 SOUNDS_SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|PEPPER|_KEYS?$|DATABASE|CHAINS|EMAIL_URL")
