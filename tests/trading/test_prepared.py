@@ -5,6 +5,7 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, LiteralString
 
+import psycopg
 import pytest
 from django.db import connection, connections, transaction
 from django.db.backends.postgresql.base import DatabaseWrapper
@@ -13,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from rfq.models import Rfq
 from tests import factories
+from tests.probes import sql
 from trading.lib import clock, prepared, rows
 from trading.lib.ids import new_ref
 from trading.lib.prepared import Given, Read
@@ -115,6 +117,18 @@ def test_a_connection_keeps_the_plan(market: factories.Market) -> None:
     with connection.cursor() as cursor:
         cursor.execute(KEPT, ["%has_asked%"])
         assert cursor.fetchone() == (1,)
+
+
+def test_a_connection_that_died_between_requests_is_replaced(market: factories.Market) -> None:
+    client = market.tara.counterparty
+    assert client is not None
+    process = sql("select pg_backend_pid()")
+    with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
+        other.execute("select pg_terminate_backend(%s, 5000)", [process])
+    connection.health_check_done = False  # as when a request begins
+
+    assert Read(traders).rows(counterparty=client.pk) == [market.tara]
+    assert sql("select pg_backend_pid()") != process
 
 
 @pytest.mark.parametrize(("told", "threshold"), [(4711, 0), (4712, None)])

@@ -36,6 +36,7 @@ def keep_plans(connection: DatabaseWrapper, **_signal: object) -> None:
 @contextmanager
 def cursor() -> Iterator[CursorWrapper]:
     """A cursor for such a statement: the server is sent the words and the values apart, and may keep the plan."""
+    connection.close_if_health_check_failed()  # once a request, as Django's own `cursor` does
     connection.ensure_connection()
     made: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # psycopg's, not told to mypy
     with connection._prepare_cursor(made) as opened:  # type: ignore[attr-defined]  # as Django's own `cursor` does
