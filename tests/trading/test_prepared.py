@@ -125,7 +125,7 @@ def test_a_connection_that_died_between_requests_is_replaced(market: factories.M
     process = sql("select pg_backend_pid()")
     with psycopg.connect(**connection.get_connection_params() | {"cursor_factory": psycopg.Cursor}) as other:
         other.execute("select pg_terminate_backend(%s, 5000)", [process])
-    connection.health_check_done = False  # as when a request begins
+    connection.health_check_done = False  # type: ignore[attr-defined]  # as when a request begins
 
     assert Read(traders).rows(counterparty=client.pk) == [market.tara]
     assert sql("select pg_backend_pid()") != process
