@@ -24,8 +24,9 @@ def cut_connections() -> None:
 
 
 def listens() -> bool:
-    """Whether somebody waits for NOTIFY."""
-    return sql("select exists (select from pg_stat_activity where query like 'LISTEN%')") is True
+    """Whether somebody waits for NOTIFY in this database."""
+    waiting = "select from pg_stat_activity where datname = current_database() and query like 'LISTEN%'"
+    return sql(f"select exists ({waiting})") is True
 
 
 def beats_after(name: str) -> None:
