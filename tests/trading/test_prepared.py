@@ -1,7 +1,7 @@
 """Statements that are built once give what the ORM gives, and are planned once where that is safe."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any, LiteralString
 
@@ -17,6 +17,7 @@ from tests import factories
 from tests.probes import sql
 from trading.lib import clock, prepared, rows
 from trading.lib.ids import new_ref
+from trading.lib.operations import Busy, operation
 from trading.lib.prepared import Given, Read
 from users.models import Counterparty, User
 
@@ -129,6 +130,41 @@ def test_a_connection_that_died_between_requests_is_replaced(market: factories.M
 
     assert Read(traders).rows(counterparty=client.pk) == [market.tara]
     assert sql("select pg_backend_pid()") != process
+
+
+@pytest.fixture
+def changing() -> Iterator[Callable[[], object]]:
+    """A table that the owner changes, as a migration does, when called."""
+    with psycopg.connect(**connections["owner"].get_connection_params(), autocommit=True) as owner:
+        owner.execute("create table scratch as select 'x'::varchar(5) as word")
+        owner.execute("grant select on scratch to public")
+        yield lambda: owner.execute("alter table scratch alter word type varchar(9)")
+        owner.execute("drop table scratch")
+
+
+def word() -> str:
+    with prepared.cursor() as cursor:
+        cursor.execute("select word from scratch")
+        return str(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_plan_that_a_migration_outdated_is_made_anew(changing: Callable[[], object]) -> None:
+    assert word() == "x"
+    changing()
+
+    assert (word(), word()) == ("x", "x")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_in_an_operation_the_next_time_it_is(changing: Callable[[], object]) -> None:
+    asked = operation(word)
+    assert asked() == "x"
+    changing()
+
+    with pytest.raises(Busy):
+        asked()
+    assert asked() == "x"
 
 
 @pytest.mark.parametrize(("told", "threshold"), [(4711, 0), (4712, None)])

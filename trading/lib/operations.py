@@ -3,14 +3,15 @@
 from collections.abc import Callable
 from functools import wraps
 
-from django.db import OperationalError, transaction
+from django.db import NotSupportedError, OperationalError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from trading.lib import jobs
 from trading.lib.errors import DeskError, Unavailable
 
-# PostgreSQL's codes: lock not available, query cancelled (statement timeout), deadlock, serialization.
-TOO_BUSY = {"55P03", "57014", "40P01", "40001"}
+# PostgreSQL's codes: lock not available, query cancelled (statement timeout), deadlock, serialization; and a kept plan
+# of a table that a migration has just changed, which is made anew the next time.
+TOO_BUSY = {"55P03", "57014", "40P01", "40001", "0A000"}
 
 
 class Busy(Unavailable):
@@ -39,7 +40,7 @@ def operation[**P, R](function: Callable[P, R]) -> Callable[P, R]:
         except DeskError as refusal:
             refusal.write_down(name)
             raise
-        except OperationalError as error:
+        except (OperationalError, NotSupportedError) as error:
             if getattr(error.__cause__, "sqlstate", None) not in TOO_BUSY:
                 raise
             busy = Busy()

@@ -11,11 +11,14 @@ from contextlib import contextmanager
 from typing import Any, override
 
 from django.db import connection, transaction
-from django.db.backends.postgresql.base import DatabaseWrapper, ServerBindingCursor
+from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Expression, Model, QuerySet
 from django.db.models.query import ModelIterable
 from django.db.models.sql.compiler import SQLCompiler
+from psycopg import Cursor
+from psycopg.errors import FeatureNotSupported
+from psycopg.pq import TransactionStatus
 from psycopg.sql import Literal
 
 AT_ONCE = 0  # a connection keeps a plan from the first time on
@@ -33,12 +36,26 @@ def keep_plans(connection: DatabaseWrapper, **_signal: object) -> None:
     session.prepare_threshold = AT_ONCE if process == session.info.backend_pid else None
 
 
+class _Cursor(Cursor[Any]):
+    """One that makes its plan anew where a migration has changed what the statement gives."""
+
+    @override
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        try:
+            return super().execute(query, params, **options)
+        except FeatureNotSupported:  # "cached plan must not change result type"
+            if self.connection.info.transaction_status != TransactionStatus.IDLE:
+                raise  # its end makes the connection forget its plans; until then nothing can be done
+            self.connection.execute("deallocate all")
+            return super().execute(query, params, **options)
+
+
 @contextmanager
 def cursor() -> Iterator[CursorWrapper]:
     """A cursor for such a statement: the server is sent the words and the values apart, and may keep the plan."""
     connection.close_if_health_check_failed()  # once a request, as Django's own `cursor` does
     connection.ensure_connection()
-    made: Any = ServerBindingCursor(connection.connection)  # type: ignore[call-arg]  # psycopg's, not told to mypy
+    made = _Cursor(connection.connection)
     with connection._prepare_cursor(made) as opened:  # type: ignore[attr-defined]  # as Django's own `cursor` does
         yield opened
 
