@@ -7,7 +7,7 @@ from typing import Any, LiteralString
 
 import psycopg
 import pytest
-from django.db import connection, connections, transaction
+from django.db import NotSupportedError, connection, connections, transaction
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.models import Exists, OuterRef, QuerySet
 from django.test.utils import CaptureQueriesContext
@@ -165,6 +165,20 @@ def test_in_an_operation_the_next_time_it_is(changing: Callable[[], object]) -> 
     with pytest.raises(Busy):
         asked()
     assert asked() == "x"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_not_supported_is_no_plan_to_make_anew() -> None:
+    """PostgreSQL gives it the same code."""
+
+    def wrong() -> None:
+        with prepared.cursor() as cursor:
+            cursor.execute("select * from generate_series(1, 2) limit 1 for update of generate_series")
+
+    with pytest.raises(NotSupportedError):
+        wrong()
+    with pytest.raises(NotSupportedError):
+        operation(wrong)()
 
 
 @pytest.mark.parametrize(("told", "threshold"), [(4711, 0), (4712, None)])

@@ -8,10 +8,10 @@ from django.utils.translation import gettext_lazy as _
 
 from trading.lib import jobs
 from trading.lib.errors import DeskError, Unavailable
+from trading.lib.prepared import is_outdated
 
-# PostgreSQL's codes: lock not available, query cancelled (statement timeout), deadlock, serialization; and a kept plan
-# of a table that a migration has just changed, which is made anew the next time.
-TOO_BUSY = {"55P03", "57014", "40P01", "40001", "0A000"}
+# PostgreSQL's codes: lock not available, query cancelled (statement timeout), deadlock, serialization.
+TOO_BUSY = {"55P03", "57014", "40P01", "40001"}
 
 
 class Busy(Unavailable):
@@ -41,7 +41,8 @@ def operation[**P, R](function: Callable[P, R]) -> Callable[P, R]:
             refusal.write_down(name)
             raise
         except (OperationalError, NotSupportedError) as error:
-            if getattr(error.__cause__, "sqlstate", None) not in TOO_BUSY:
+            # A kept plan of a table that a migration has just changed is made anew the next time.
+            if getattr(error.__cause__, "sqlstate", None) not in TOO_BUSY and not is_outdated(error.__cause__):
                 raise
             busy = Busy()
             busy.write_down(name)

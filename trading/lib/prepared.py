@@ -36,6 +36,11 @@ def keep_plans(connection: DatabaseWrapper, **_signal: object) -> None:
     session.prepare_threshold = AT_ONCE if process == session.info.backend_pid else None
 
 
+def is_outdated(error: BaseException | None) -> bool:
+    """Whether a kept plan was refused since what it gives has changed: told by PostgreSQL's function that says so."""
+    return isinstance(error, FeatureNotSupported) and error.diag.source_function == "RevalidateCachedQuery"
+
+
 class _Cursor(Cursor[Any]):
     """One that makes its plan anew where a migration has changed what the statement gives."""
 
@@ -43,8 +48,8 @@ class _Cursor(Cursor[Any]):
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         try:
             return super().execute(query, params, **options)
-        except FeatureNotSupported:  # "cached plan must not change result type"
-            if self.connection.info.transaction_status != TransactionStatus.IDLE:
+        except FeatureNotSupported as error:
+            if not is_outdated(error) or self.connection.info.transaction_status != TransactionStatus.IDLE:
                 raise  # its end makes the connection forget its plans; until then nothing can be done
             self.connection.execute("deallocate all")
             return super().execute(query, params, **options)
