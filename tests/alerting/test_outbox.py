@@ -1,7 +1,6 @@
 """What is said arrives in order, once, whatever Telegram answers."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection
@@ -186,19 +185,6 @@ def test_database_refuses_steps_the_table_lacks(db: None) -> None:
     message.save()
     with pytest.raises(IntegrityError, match="has no step"), connection.cursor() as cursor:
         cursor.execute("update alerting_outboundmessage set status = 'sent', sent_at = now()")
-
-
-def test_state_tables_of_models_and_triggers_agree(owner: Any) -> None:
-    from alerting.models import InboundUpdate  # noqa: PLC0415 - compared here only
-    from trading.lib.schema import transition_words  # noqa: PLC0415 - likewise
-
-    for model in (InboundUpdate, OutboundMessage):
-        owner.execute(
-            "select tgargs from pg_trigger where tgname = 'transition' and tgrelid = %s::regclass",
-            [model._meta.db_table],
-        )
-        words = bytes(owner.fetchone()[0]).decode().rstrip("\x00").split("\x00")
-        assert words == transition_words(model.INITIAL, model.TRANSITIONS)
 
 
 def test_heartbeat_is_one_row_per_process(db: None) -> None:

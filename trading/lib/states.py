@@ -24,15 +24,22 @@ class StateMachine(models.Model):
     """
     A model whose `status` changes only through `move`.
 
-    `TRANSITIONS` maps each status to those that may follow; a trigger made from the same table
-    (`trading.lib.schema.transitions`) refuses all others in the database.
+    `INITIAL` names the statuses it may be born with, `TRANSITIONS` maps each status to those that
+    may follow; a trigger made from the same table (`trading.lib.schema.transitions`) refuses all
+    others in the database.
     """
 
+    INITIAL: ClassVar[frozenset[str]] = frozenset()
     TRANSITIONS: ClassVar[Transitions] = {}
     status: Any
 
     class Meta:
         abstract = True
+
+    @classmethod
+    def first_statuses(cls) -> frozenset[str]:
+        """What a row may be born as: `INITIAL`, or else the default of `status`."""
+        return cls.INITIAL or frozenset({cls._meta.get_field("status").default})
 
     def move(self, to: str, *, at: datetime, **changes: object) -> None:
         """
