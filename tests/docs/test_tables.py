@@ -1,14 +1,19 @@
-"""The architecture's tables of jobs and capabilities, and the ledger's of accounts, are the code's."""
+"""Tables of the documents that name what the code names: all of it, and nothing else."""
 
 import re
+from datetime import timedelta
 
 from procrastinate.contrib.django import app
 
 from settlement.models import LedgerAccount
 from tests.docs.test_links import ROOT
 from users.capabilities import CAPABILITIES
+from users.policies import FIRST
 
+DATABASE_CODE = re.compile(r"(?<=')[A-Z]{2}\d\d(?= )")
+CODES = re.compile(r"\b([A-Z]{2})(\d\d)(?: – [A-Z]{2}(\d\d))?")
 NAME = re.compile(r"`([a-z_]+\.[a-z_]+)`")
+HOURS = {"h": timedelta(hours=1), "d": timedelta(days=1)}
 THE_LIBRARYS = ("procrastinate.", "builtin:")
 
 
@@ -43,3 +48,29 @@ def test_every_kind_of_account_is_explained() -> None:
     codes = " ".join(code for code, _side, _what in table("docs/ledger.md", "Accounts")[1:])
 
     assert {kind.value for kind in LedgerAccount.Kind} == set(re.findall(r"`([a-z_]+):", codes)) - {"coins"}
+
+
+def test_acts_are_listed_with_who_proposes_and_until_when() -> None:
+    listed = {}
+    for act, _on, _details, proposes, decides, expires in table("docs/dual-control.md", "Acts and their policies")[1:]:
+        number, unit = expires.split()
+        for name in NAME.findall(act):
+            listed[name] = (set(proposes.split(", ")), decides, int(number) * HOURS[unit])
+
+    assert listed == {
+        act: ({str(role) for role in policy.proposers}, f"{policy.quorum} {policy.approver}", policy.expires_after)
+        for act, policy in FIRST.items()
+    }
+
+
+def test_every_code_of_a_refusal_by_the_database_is_explained() -> None:
+    raised = {code for file in ROOT.glob("*/migrations/*.py") for code in DATABASE_CODE.findall(file.read_text())}
+    explained = {
+        f"{letters}{number:02}"
+        for page in ROOT.glob("docs/*.md")
+        for letters, first, last in CODES.findall(page.read_text())
+        for number in range(int(first), int(last or first) + 1)
+    }
+
+    assert raised
+    assert raised - explained == set()
