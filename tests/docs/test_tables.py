@@ -7,6 +7,7 @@ from procrastinate.contrib.django import app
 
 from settlement.models import LedgerAccount
 from tests.docs.test_links import ROOT
+from trading.bot.registry import ENTRIES, LINKED, Side
 from users.capabilities import CAPABILITIES
 from users.policies import FIRST
 
@@ -74,3 +75,14 @@ def test_every_code_of_a_refusal_by_the_database_is_explained() -> None:
 
     assert raised
     assert raised - explained == set()
+
+
+def test_commands_are_listed_by_whose_menu_they_stand_in() -> None:
+    strangers, *sides, everyone = (
+        set(re.findall(r"`/([a-z]+)`", line[1])) for line in table("docs/telegram.md", "Commands")[1:]
+    )
+
+    assert strangers == {entry.name for entry in ENTRIES if Side.STRANGER in entry.sides}
+    assert everyone == {entry.name for entry in ENTRIES if entry.sides >= LINKED}
+    for side, listed in zip((Side.CLIENT, Side.LP, Side.DESK), sides, strict=True):
+        assert listed == {entry.name for entry in ENTRIES if side in entry.sides} - everyone
