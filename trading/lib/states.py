@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -39,7 +39,12 @@ class StateMachine(models.Model):
     @classmethod
     def first_statuses(cls) -> frozenset[str]:
         """What a row may be born as: `INITIAL`, or else the default of `status`."""
-        return cls.INITIAL or frozenset({cls._meta.get_field("status").default})
+        return cls.INITIAL or frozenset({cls.status_field().default})
+
+    @classmethod
+    def status_field(cls) -> "models.Field[Any, Any]":
+        """The field that `move` changes; its choices are all statuses there are."""
+        return cast("models.Field[Any, Any]", cls._meta.get_field("status"))
 
     def move(self, to: str, *, at: datetime, **changes: object) -> None:
         """

@@ -62,7 +62,7 @@ def section(model: type[StateMachine]) -> str:
 
 def steps(model: type[StateMachine]) -> Iterator[str]:
     """The diagram's lines: births, steps in the order of the statuses, ends."""
-    statuses = [str(status) for status, _label in model._meta.get_field("status").choices]  # type: ignore[union-attr]
+    statuses = [str(status) for status, _label in model.status_field().flatchoices]
     yield from (f"[*] --> {status}" for status in statuses if status in model.first_statuses())
     for status in statuses:
         after = model.TRANSITIONS.get(status, frozenset())
