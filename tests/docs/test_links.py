@@ -59,6 +59,20 @@ def test_document_points_at_what_exists(document: Path) -> None:
     assert missing_paths(document) == []
 
 
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page in reached:
+            continue
+        reached.add(page)
+        paths = [link.partition("#")[0] for link in LINK.findall(prose(page)) if not link.startswith(FOREIGN)]
+        targets = [(page.parent / path).resolve() for path in paths]
+        waiting += [one for target in targets for one in (target, target / "README.md") if one in DOCUMENTS]
+
+    assert set(DOCUMENTS) - reached == set()
+
+
 def test_broken_links_and_paths_are_found(tmp_path: Path) -> None:
     document = tmp_path / "page.md"
     document.write_text(

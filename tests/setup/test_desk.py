@@ -61,6 +61,16 @@ def test_sandbox_takes_the_mail_unless_a_server_is_named(monkeypatch: pytest.Mon
     assert desk.environment()["EMAIL_URL"] == "smtp+tls://mail.desk.example"
 
 
+def test_the_node_of_the_run_before_is_not_taken_for_a_chain_that_was_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = '[{"chain": "ethereum", "nodes": ["http://127.0.0.1:8545"]}]'
+    monkeypatch.setattr(localenv, "read", lambda _path: settings(EVM_CHAINS=before))
+    monkeypatch.setenv("EVM_CHAINS", before)  # as manage.py has read it from the file
+    assert "EVM_CHAINS" not in desk.environment()
+
+    monkeypatch.setenv("EVM_CHAINS", "[]")
+    assert desk.environment()["EVM_CHAINS"] == "[]"
+
+
 def test_programs_never_see_the_owner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_OWNER_URL", "postgresql://owner@server/desk")
 

@@ -88,3 +88,19 @@ def test_another_port_keeps_the_passwords(tmp_path: Path) -> None:
     for name in localenv.DATABASE_NAMES:
         assert localenv.port_of(after[name]) == 21_000
         assert localenv.password_of(after[name]) == localenv.password_of(before[name])
+
+
+def test_what_the_desk_keeps_is_told_from_what_somebody_named(tmp_path: Path) -> None:
+    path = tmp_path / "desk.env"
+    held = localenv.ensure(path)
+
+    localenv.keep("EVM_CHAINS", '[{"chain": "ethereum"}]', path)
+
+    assert localenv.read(path) == {**held, "EVM_CHAINS": '[{"chain": "ethereum"}]'}
+    assert localenv.is_kept("EVM_CHAINS", localenv.read(path), path)
+    assert not localenv.is_kept("EVM_CHAINS", {"EVM_CHAINS": "[]"}, path)
+    assert not localenv.is_kept("EVM_CHAINS", {"EVM_CHAINS_FILE": "/run/secrets/evm_chains"}, path)
+
+    localenv.keep("EVM_CHAINS", "", path)
+
+    assert localenv.read(path) == held

@@ -9,10 +9,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from settlement import tasks
-from settlement.models import Asset, Deposit, Wallet
+from settlement.models import Asset, Deposit, PayoutAddress, Wallet
 from tests.factories import Market
 from tests.settlement.books import events
 from tests.wallets.node import NAME, Node, somebody
+from trading.lib import clock
 
 
 def output_of(*words: str) -> str:
@@ -100,6 +101,13 @@ def test_usdt_from_outside_is_sent_in_the_sandbox_and_seen_by_the_watcher(
     deposit = Deposit.objects.get()
     assert deposit.tx_hash in said
     assert (deposit.status, deposit.amount) == ("credited" if sender == "client" else "suspense", Decimal("1500.25"))
+
+
+def test_usdt_goes_to_the_first_wallet_that_a_client_can_send_to(market: Market, hot: Wallet) -> None:
+    assert Wallet.objects.order_by("pk").first() != hot
+    PayoutAddress.objects.exclude(chain=hot.chain).update(revoked_at=clock.now())
+
+    assert f"to {hot.name}: 0x" in output_of("sandbox_deposit", "5")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """USDT from outside to a wallet of the sandbox: on the chain in a table, or on the local EVM node."""
 
+from django.db.models import QuerySet
+
 from settlement import chains
 from settlement.models import PayoutAddress, Wallet
 from settlement.wallets import simulated
@@ -13,19 +15,35 @@ class NotHere(Exception):
     """There is no chain of the sandbox to send it on."""
 
 
+def wallet_of(name: str) -> Wallet:
+    """
+    The wallet of that name; without one the first on a chain that clients have approved addresses on, else the first.
+
+    :raises NotHere: there is none.
+    """
+    wallets = Wallet.objects.order_by("pk")
+    used = wallets.filter(chain__in=_addresses().values("chain"))
+    found = wallets.filter(name=name).first() if name else used.first() or wallets.first()
+    if found is None:
+        raise NotHere("There is no such wallet.")
+    return found
+
+
 def address_of(wallet: Wallet, *, client: str = "") -> str:
     """
     An approved address on the wallet's chain that one client alone has: of the client named, or of any.
 
     :raises NotHere: there is none.
     """
-    rows = PayoutAddress.objects.filter(
-        chain=wallet.chain, approved_at__isnull=False, revoked_at=None, counterparty__kind="client"
-    )
+    rows = _addresses().filter(chain=wallet.chain)
     found = (rows.filter(counterparty__ref=client) if client else rows).order_by("pk").first()
     if found is None:
         raise NotHere(f"no client has an approved address on {wallet.chain}: name a sender with --sender")
     return found.address
+
+
+def _addresses() -> QuerySet[PayoutAddress]:
+    return PayoutAddress.objects.filter(approved_at__isnull=False, revoked_at=None, counterparty__kind="client")
 
 
 def send(wallet: Wallet, *, sender: str, minor: int) -> str:

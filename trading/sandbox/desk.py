@@ -39,11 +39,12 @@ class Stopped(BaseException):
 
 @dataclass(slots=True)
 class Desk:
-    """One running desk: its environment, its database, its supervisor."""
+    """One running desk: its environment, its database, its supervisor, and whether a local EVM node runs with it."""
 
     say: Say
     environment: dict[str, str] = field(default_factory=dict)
     owner_url: str = ""
+    has_node: bool = False
     cluster: Cluster | None = None
     supervisor: Supervisor = field(default_factory=lambda: Supervisor(RUN, LOG, ()))
 
@@ -107,23 +108,21 @@ class Desk:
             self.cluster.release()
 
     def _chain(self) -> None:
-        """Pay on a local EVM node where there is one, and say on what."""
+        """Pay on a local EVM node where there is one, and say on what. Commands beside the desk find it in desk.env."""
+        named = localenv.given("EVM_CHAINS", self.environment)
+        self.has_node = self.in_sandbox and not named and chain.anvil() is not None
         if not self.has_node:
-            on = "the chains of EVM_CHAINS" if localenv.given("EVM_CHAINS", self.environment) else "the simulated chain"
+            localenv.keep("EVM_CHAINS", "")
+            on = "the chains of EVM_CHAINS" if named else "the simulated chain"
             self.say(
                 f"USDT is paid on {on}." + ("" if chain.anvil() else " There is no local EVM node: see bin/anvil.")
             )
             return
         port = int(self.environment["SANDBOX_EVM_PORT"])
         _require_port(port, "SANDBOX_EVM_PORT", "the local EVM node")
-        self.environment["EVM_CHAINS"] = json.dumps([mining.row(port)])
+        self.environment["EVM_CHAINS"] = row = json.dumps([mining.row(port)])
+        localenv.keep("EVM_CHAINS", row)
         self.say(f"USDT is paid on the local EVM node: anvil, chain {chain.CHAIN_ID}.")
-
-    @property
-    def has_node(self) -> bool:
-        """Whether a local EVM node runs with the desk."""
-        named = localenv.given("EVM_CHAINS", os.environ)
-        return self.in_sandbox and not named and chain.anvil() is not None
 
     @property
     def in_sandbox(self) -> bool:
@@ -266,6 +265,8 @@ def environment() -> dict[str, str]:
     """What the programs see: the environment, desk.env beneath it, and the ports that were asked for."""
     made = {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "trading.settings"}
     localenv.load(made)
+    if localenv.is_kept("EVM_CHAINS", made):
+        del made["EVM_CHAINS"]  # of the run before: this one may have no node, or one at another port
     made.setdefault("DESK_REVISION", _revision())
     if port := os.environ.get("DESK_PORT"):
         made["DESK_URL"] = f"http://localhost:{port}"

@@ -91,6 +91,17 @@ def is_private(environ: Mapping[str, str], path: Path = ENV_FILE) -> bool:
     return not given("DATABASE_URL", environ) or environ.get("DATABASE_URL") == read(path).get("DATABASE_URL")
 
 
+def is_kept(name: str, environ: Mapping[str, str] = os.environ, path: Path = ENV_FILE) -> bool:
+    """Whether the variable says what the file says: the desk itself put it there, and nobody named another."""
+    return name in environ and environ[name] == read(path).get(name)
+
+
+def keep(name: str, text: str, path: Path = ENV_FILE) -> None:
+    """Have commands beside the desk read what it runs with; an empty text takes the variable out again."""
+    held = {kept: was for kept, was in read(path).items() if kept != name}
+    write({**held, name: text} if text else held, path)
+
+
 def set_port(port: int, path: Path = ENV_FILE) -> dict[str, str]:
     """Keep another port for the private PostgreSQL."""
     held = read(path)

@@ -1,6 +1,7 @@
 """`make smoke`: the whole desk as its people see it, over real HTTP; nothing here touches the database."""
 
 import hmac
+import os
 import re
 import signal
 import struct
@@ -26,6 +27,7 @@ SETTLE_SECONDS = 30
 STOP_SECONDS = 60
 CODE_SECONDS = 30
 COMMAND = "/rfq buy 10000 EUR"
+BOOKS_SECONDS = 60
 SEAL_SECONDS, MOST_UNSEALED = 20, 60
 RATES_SECONDS = 30
 USABLE = re.compile(r'^desk_reference_usable\{pair="([A-Z/]+)"\} ([0-9.]+)$', re.MULTILINE)
@@ -79,6 +81,7 @@ class Smoke:
             self.step(f"tara: {COMMAND}, quotes, Accept, Confirm, receipt", self.trade)
             self.step("the settled trade is in the console", self.see_settlement)
             self.step("sealing keeps up with the market", self.see_sealed)
+            self.step("reconcile, typed in another terminal", self.see_books)
         finally:
             if self.started:
                 self.step("the desk stops", self.close_desk)
@@ -90,7 +93,14 @@ class Smoke:
         begun = time.monotonic()
         try:
             said = act()
-        except (SmokeError, SandboxError, SetupError, TimeoutError, httpx.HTTPError) as error:
+        except (
+            SmokeError,
+            SandboxError,
+            SetupError,
+            TimeoutError,
+            subprocess.TimeoutExpired,
+            httpx.HTTPError,
+        ) as error:
             self.tell(f"FAIL  {name:<55} {time.monotonic() - begun:6.1f} s  {error}")
             raise SmokeError(f"{name}: {error}") from None
         self.tell(f"ok    {name:<55} {time.monotonic() - begun:6.1f} s  {said}")
@@ -192,6 +202,27 @@ class Smoke:
         for wanted in ("settlement.settled", "EUR"):
             _require(wanted in page.text, f"/settlements/{ref}/ does not show {wanted}")
         return f"({ref})"
+
+    def see_books(self) -> str:
+        """A command beside the desk has what it needs from desk.env: the database, and the chain that is paid on."""
+        kept = localenv.read()
+        bare = {name: text for name, text in os.environ.items() if name == "DATABASE_URL" or name not in kept}
+        if localenv.is_kept("DATABASE_URL", bare):
+            del bare["DATABASE_URL"]
+        command = [
+            sys.executable,
+            "-m",
+            "trading.sandbox.localenv",
+            sys.executable,
+            str(ROOT / "manage.py"),
+            "reconcile",
+        ]
+        done = subprocess.run(
+            command, cwd=ROOT, env=bare, capture_output=True, text=True, timeout=BOOKS_SECONDS, check=False
+        )
+        said = (done.stdout + done.stderr).strip().splitlines()
+        _require(done.returncode == 0, f"it ended with status {done.returncode}: {'; '.join(said[-3:])}")
+        return f"({said[-1]})"
 
     def see_sealed(self) -> str:
         """Fewer audit events wait for their seal than the market makes in half a minute, seed included."""

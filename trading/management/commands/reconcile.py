@@ -22,9 +22,14 @@ checks:
   asset        each asset sums to zero, per layer
   lacking      each settlement, withdrawal, LP payment and deposit has the journals of its state
   unexplained  and no others
+  amount       a deposit's or LP payment's journal moves what it says
   transfer     each final transfer has its journal, with its amount
   terms        a settlement's journals move what was agreed
+  reversal     what takes another journal back moves exactly as much the other way
   wallet       each hot wallet has in the ledger what its chain says
+  nonce        its chain has no more transactions of it than nonces were drawn
+  outgoing     all that left it was signed here or is explained, and all that is final left it
+  incoming     nothing came to it that nobody booked
 
 exit codes:
    0  everything agrees

@@ -7,7 +7,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from settlement.models import Wallet
 from trading.lib.money import USDT, InexactAmount, Money
 from trading.sandbox import arriving
 
@@ -17,18 +16,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("amount", help="in USDT, as in 1500.25")
-        parser.add_argument("--wallet", default="", help="its name; the first by default")
+        parser.add_argument(
+            "--wallet", default="", help="its name; by default the first on a chain that clients send from"
+        )
         parser.add_argument("--client", default="", help="from the approved address of this one (CPY-…)")
         parser.add_argument("--sender", default="", help="from this address instead: a stranger's goes to suspense")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if not settings.IS_SANDBOX:
             raise CommandError("Only in the sandbox: nobody else's USDT can be sent anywhere else.")
-        wallets = Wallet.objects.order_by("pk")
-        wallet = (wallets.filter(name=options["wallet"]) if options["wallet"] else wallets).first()
-        if wallet is None:
-            raise CommandError("There is no such wallet.")
         try:
+            wallet = arriving.wallet_of(options["wallet"])
             minor = Money(Decimal(options["amount"]), USDT).minor
             if minor <= 0:
                 raise CommandError("Send more than nothing.")
