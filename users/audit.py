@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from django.db import connection
+from django.db.models import Model
 
 from trading.lib import jobs
 from trading.lib.prepared import Given, Read
@@ -54,12 +55,21 @@ class Change:
 NOTHING = Change()
 
 
-def record(name: str, *, actor: User | None, subject: Subject, at: datetime, change: Change = NOTHING) -> AuditEvent:
+def record(
+    name: str,
+    *,
+    actor: User | None,
+    subject: Subject,
+    at: datetime,
+    change: Change = NOTHING,
+    beside: Model | None = None,
+) -> AuditEvent:
     """
     Write one audit event in the current transaction and let `alerting` route it.
 
     :param name: what happened, ``rfq.created``.
     :param actor: who did it; nobody for what the desk does by itself.
+    :param beside: a new row that is written in the same statement: what the event tells of.
     """
     where = context.current()
     event = AuditEvent(
@@ -78,7 +88,11 @@ def record(name: str, *, actor: User | None, subject: Subject, at: datetime, cha
         request_id=where.request_id,
         address=where.address,
     )
-    written(event, jobs.defer_told("alerting.dispatch_event", insert_of(event), "event_id"))
+    new = insert_of(beside) if beside else None
+    pk, other = jobs.defer_told("alerting.dispatch_event", insert_of(event), "event_id", beside=new)
+    written(event, pk)
+    if beside and other:
+        written(beside, other)
     return event
 
 

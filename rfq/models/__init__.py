@@ -7,9 +7,10 @@ from rfq.models.presence import Heartbeat
 from rfq.models.rates import RateSource, RateTick, ReferencePolicy, ReferenceRate, ReferenceState
 from rfq.models.receipts import Receipt
 from rfq.models.reports import KeptReport
-from rfq.models.trading import Fill, Invitation, Outcome, Quote, Rfq
+from rfq.models.trading import DailyNotional, Fill, Invitation, Outcome, Quote, Rfq
 
 __all__ = [
+    "DailyNotional",
     "Dispute",
     "DisputeAttachment",
     "DisputeNote",

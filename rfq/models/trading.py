@@ -254,3 +254,26 @@ class Fill(models.Model):
 
     def __str__(self) -> str:
         return self.ref
+
+
+class DailyNotional(models.Model):
+    """
+    What a client traded in one day (UTC), in USDT, less what was taken back since.
+
+    Kept with each fill and each reversal by the database, so that an accept need not add up the client's day.
+    """
+
+    kept_by_triggers: ClassVar[bool] = True
+
+    client = models.ForeignKey(Counterparty, on_delete=models.PROTECT, related_name="+", db_index=False)
+    day = models.DateField()
+    base_amount = models.DecimalField(max_digits=24, decimal_places=6)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["client", "day"], name="daily_notional_once"),
+            models.CheckConstraint(condition=Q(base_amount__gte=0), name="daily_notional_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.client_id} {self.day}"

@@ -7,10 +7,10 @@ of the client's trading hours, with the database's clock *after* all locks are h
 this waited is refused.
 """
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Case, DecimalField, Exists, F, OuterRef, QuerySet, Subquery, Sum, Value, When
+from django.db.models import Case, DecimalField, Exists, F, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from rfq import pricing
@@ -26,7 +26,7 @@ from rfq.errors import (
     QuoteUnconfirmed,
     RfqOver,
 )
-from rfq.models import Fill, Heartbeat, LpTerms, Quote, Rfq, TradingHours, TradingTerms
+from rfq.models import DailyNotional, Fill, Heartbeat, LpTerms, Quote, Rfq, TradingHours, TradingTerms
 from rfq.models.trading import Side
 from rfq.operations.gates import closing_of, lock_cap, require_within, why_stopped
 from rfq.operations.requesting import check_size
@@ -105,8 +105,7 @@ def _lock_client(quote_ref: str, actor: User) -> TradingTerms:
 
 
 def _lock_quote(quote_ref: str, *, key: str, now: datetime) -> Quote:
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return QUOTE_LOCKED.one(ref=quote_ref, key=key, today=today)
+    return QUOTE_LOCKED.one(ref=quote_ref, key=key, today=now.astimezone(UTC).date())
 
 
 def _client_to_lock() -> QuerySet[TradingTerms]:
@@ -121,18 +120,12 @@ def _client_to_lock() -> QuerySet[TradingTerms]:
 
 
 def _quote_to_lock() -> QuerySet[Quote]:
-    fills = Fill.objects.filter(client=OuterRef("rfq__counterparty"), filled_at__gte=Given("today")).order_by()
-    # The few that were taken back are taken off, so that of all the others nothing but the fill is looked at.
-    traded = _total(fills) - _total(fills.filter(settlement__reversal__isnull=False))
+    day = DailyNotional.objects.filter(client=OuterRef("rfq__counterparty"), day=Given("today"))
+    traded = Coalesce(Subquery(day.values("base_amount")), Value(Decimal(0)), output_field=AMOUNT)
     related = ("rfq__pair__quote_asset", "rfq__pair__reference_state__latest", "rfq__destination", "lp")
     used = Exists(Fill.objects.filter(client=OuterRef("rfq__counterparty"), idempotency_key=Given("key")))
     rows = Quote.objects.select_related(*related).annotate(traded_today=traded, is_key_used=used, **_quoted_at())
     return rows.select_for_update(of=("rfq", "self")).filter(ref=Given("ref"))
-
-
-def _total(fills: QuerySet[Fill]) -> Coalesce:
-    summed = Subquery(fills.values("client").annotate(total=Sum("base_amount")).values("total"))
-    return Coalesce(summed, Value(Decimal(0)), output_field=AMOUNT)
 
 
 def _quoted_at() -> dict[str, Subquery]:

@@ -20,6 +20,10 @@ select exists (select from rfq_marketstate where paused_at is not null),
     exists (select from rfq_lpterms where lp_id = %(party)s and paused_at is not null),
     (select expires_at > clock_timestamp() from rfq_rfq where id = %(rfq)s),
     exists (select from rfq_invitation where rfq_id = %(rfq)s and lp_id = %(party)s),
+    exists (select from rfq_quote where lp_id = %(party)s and idempotency_key = %(key)s and status <> 'rejected')
+        or exists (
+            select from rfq_quote where rfq_id = %(rfq)s and lp_id = %(party)s and status in ('entered', 'active')
+        ),
     hours.time_zone, hours.windows
 from (values (1)) as once left join rfq_tradinghours as hours on hours.counterparty_id = %(party)s
 """
@@ -32,13 +36,15 @@ class Gates:
     What stood open when it was looked at: of the desk, of one counterparty, and of an RFQ where one was named.
 
     `is_paused` says of an LP that it is paused; `is_timely` that the RFQ's time was not over by the database's clock;
-    `is_asked` that the LP is among those who were asked.
+    `is_asked` that the LP is among those who were asked; `has_said` that it has a quote there at present, or one
+    anywhere with the key that was named.
     """
 
     is_desk_paused: bool
     is_paused: bool
     is_timely: bool
     is_asked: bool
+    has_said: bool
     hours: TradingHours | None
 
     def require_open(self, pair: Pair) -> None:
@@ -73,13 +79,13 @@ class Gates:
         return closing_of(self.hours, now)
 
 
-def look(counterparty: Counterparty, rfq_id: int | None = None) -> Gates:
+def look(counterparty: Counterparty, rfq_id: int | None = None, *, key: str | None = None) -> Gates:
     """What stands open now, after all locks are held. One query."""
     with prepared.cursor() as cursor:
-        cursor.execute(LOOK, {"party": counterparty.pk, "rfq": rfq_id})
-        desk, paused, timely, asked, zone, windows = cursor.fetchone()
+        cursor.execute(LOOK, {"party": counterparty.pk, "rfq": rfq_id, "key": key})
+        desk, paused, timely, asked, said, zone, windows = cursor.fetchone()
     agreed = None if windows is None else TradingHours(time_zone=zone, windows=json.loads(windows))
-    return Gates(desk, paused, bool(timely), asked, agreed)
+    return Gates(desk, paused, bool(timely), asked, said, agreed)
 
 
 def closing_of(row: TradingHours | None, now: datetime) -> datetime | None:

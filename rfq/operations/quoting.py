@@ -21,12 +21,11 @@ from rfq.errors import (
     RfqOver,
 )
 from rfq.models import Invitation, Pair, Quote, Rfq
+from rfq.operations.deadlines import expire_at
 from rfq.operations.gates import Gates, hold_open, look
 from rfq.references import check_band, loaded_reference
-from trading.lib import jobs, rows
 from trading.lib.clock import DatabaseClock
 from trading.lib.errors import DeskError
-from trading.lib.jobs import Later
 from trading.lib.operations import operation
 from trading.lib.prepared import Given, Read
 from users import audit, capabilities
@@ -118,22 +117,21 @@ def _offer(*, offer: Offer, dealer: User, entered_by: User | None, now: datetime
     lp = _lp_that_may(dealer, entered_by=entered_by)
     hold_open(lp)
     rfq = _lock_rfq(offer.rfq_ref)
-    said = _said(rfq, lp, offer)
+    gates = look(lp, rfq.pk, key=offer.key)
+    said = _said(rfq, lp, offer) if gates.has_said else []
     if known := _known(said, rfq, offer):
         return known
     quote = _new_quote(rfq, lp, offer, now=now)
     quote.quoted_by, quote.entered_by = dealer, entered_by
-    gates = look(lp, rfq.pk)
     try:
         _admit(quote, gates, now=now)
     except DeskError as refusal:
         return _reject(quote, refusal, now=now)
     quote.status = Quote.Status.ENTERED if entered_by else Quote.Status.ACTIVE
     earlier = _replace_earlier(quote, said, now=now)
-    rows.insert(quote)
     if not entered_by:
         _answered(quote, gates, now=now)
-    jobs.defer("rfq.sweep", later=Later(at=quote.valid_until))
+    expire_at(quote.valid_until)
     _record("quote.entered" if entered_by else "quote.submitted", quote, earlier, now=now)
     return quote
 
@@ -246,7 +244,6 @@ def _admit(quote: Quote, gates: Gates, *, now: datetime) -> None:
 
 def _reject(quote: Quote, refusal: DeskError, *, now: datetime) -> DeskError:
     quote.status, quote.refusal = Quote.Status.REJECTED, refusal.code
-    rows.insert(quote)
     _record("quote.rejected", quote, None, now=now)
     return refusal
 
@@ -268,9 +265,10 @@ def _answered(quote: Quote, gates: Gates, *, now: datetime) -> None:
 
 
 def _record(name: str, quote: Quote, earlier: Quote | None, *, now: datetime) -> None:
+    """Write the quote and the event of it."""
     actor, capability = (quote.entered_by, "rfq.enter") if quote.entered_by else (quote.quoted_by, "rfq.quote")
     change = audit.Change(before=_before(earlier), after=_after(quote), capability=capability)
-    audit.record(name, actor=actor, subject=quote, at=now, change=change)
+    audit.record(name, actor=actor, subject=quote, at=now, change=change, beside=quote)
 
 
 def _before(earlier: Quote | None) -> dict[str, object]:

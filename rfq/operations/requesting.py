@@ -22,12 +22,12 @@ from rfq.errors import (
     UnknownPair,
 )
 from rfq.models import Pair, Quote, Rfq, TradingTerms
+from rfq.operations.deadlines import expire_at
 from rfq.operations.gates import look
 from rfq.references import loaded_reference
 from settlement.models import PayoutAddress
-from trading.lib import jobs, prepared, rows
+from trading.lib import prepared
 from trading.lib.errors import DeskError
-from trading.lib.jobs import Later
 from trading.lib.money import USDT, Unit
 from trading.lib.operations import operation
 from trading.lib.prepared import Given, Read
@@ -137,10 +137,9 @@ def _ask(*, request: RfqRequest, trader: User, entered_by: User | None, now: dat
         _admit(rfq, request, now=now)
     except DeskError as refusal:
         return _reject(rfq, refusal, now=now)
-    rows.insert(rfq)
-    _invite(rfq)
-    jobs.defer("rfq.sweep", later=Later(at=rfq.expires_at))
+    expire_at(rfq.expires_at)
     _record("rfq.created", rfq, now=now)
+    _invite(rfq)
     return rfq
 
 
@@ -171,7 +170,6 @@ def _admit(rfq: Rfq, request: RfqRequest, *, now: datetime) -> None:
 
 def _reject(rfq: Rfq, refusal: DeskError, *, now: datetime) -> DeskError:
     rfq.status, rfq.refusal = Rfq.Status.REJECTED, refusal.code
-    rows.insert(rfq)
     _record("rfq.rejected", rfq, now=now)
     return refusal
 
@@ -183,10 +181,12 @@ def _invite(rfq: Rfq) -> None:
 
 
 def _record(name: str, rfq: Rfq, *, now: datetime) -> None:
+    """Write the RFQ and the event of it."""
     actor, capability = rfq.requested_by, "rfq.request"
     if rfq.entered_by:
         actor, capability = rfq.entered_by, "rfq.enter"
-    audit.record(name, actor=actor, subject=rfq, at=now, change=audit.Change(after=_facts(rfq), capability=capability))
+    change = audit.Change(after=_facts(rfq), capability=capability)
+    audit.record(name, actor=actor, subject=rfq, at=now, change=change, beside=rfq)
 
 
 def _client_of(actor: User) -> Counterparty:
@@ -309,8 +309,8 @@ def cancel_rfq(*, rfq_ref: str, actor: User, now: datetime) -> Rfq:
     :raises RfqOver: it is filled, cancelled or expired.
     """
     capabilities.require(actor, "rfq.request")
-    rows = Rfq.objects.select_related("pair", "counterparty").select_for_update(of=("self",))
-    rfq = rows.filter(ref=rfq_ref, counterparty=_client_of(actor)).first()
+    locked = Rfq.objects.select_related("pair", "counterparty").select_for_update(of=("self",))
+    rfq = locked.filter(ref=rfq_ref, counterparty=_client_of(actor)).first()
     if rfq is None:
         raise NoSuchRfq(ref=rfq_ref)
     if rfq.status not in Rfq.LIVE:

@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from django.db.models import Sum
-
 from rfq import hours
-from rfq.models import Fill, Heartbeat, LpTerms, MarketState, Pair, Quote, TradingHours, TradingTerms
-from rfq.queries import REVERSED, parties
+from rfq.models import DailyNotional, Heartbeat, LpTerms, MarketState, Pair, Quote, TradingHours, TradingTerms
+from rfq.queries import parties
 from settlement.queries import unsettled
 from users.models import Counterparty
 
@@ -57,9 +55,8 @@ class Standing:
 
 def limits(client: Counterparty, *, now: datetime) -> Limits:
     """Read what a client may trade. Four queries."""
-    midnight = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    fills = Fill.objects.filter(client=client, filled_at__gte=midnight).exclude(REVERSED)
-    traded: Decimal | None = fills.aggregate(total=Sum("base_amount"))["total"]
+    day = DailyNotional.objects.filter(client=client, day=now.astimezone(UTC).date())
+    traded = day.values_list("base_amount", flat=True).first()
     allowed = [(pair, terms) for pair, terms in parties.pairs(client) if terms is not None]
     return Limits(allowed, traded or Decimal(0), clock_of(client, now=now))
 

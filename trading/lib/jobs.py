@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from django.db import connection
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 from procrastinate.types import JobToDefer
@@ -21,9 +21,15 @@ type Asked = tuple[Job, bool]
 
 _waiting: ContextVar[list[Asked] | None] = ContextVar("jobs_waiting", default=None)
 
-# Those that hold a lock and have not begun. Until this transaction ends none of them can: a worker passes by rows that
+# Jobs that hold a lock and have not begun. Until this transaction ends none of them can: a worker passes by rows that
 # somebody holds, so what is written here is there when they look. One a worker is taking right now is not given.
-NOT_BEGUN = "select lock from procrastinate_jobs where status = 'todo' and lock = any(%s) for key share skip locked"
+NOT_BEGUN = """waiting as (
+    select lock from procrastinate_jobs where status = 'todo' and lock = any(%s) for key share skip locked
+)"""
+WANTED = """(%s::procrastinate_job_to_defer_v1[] || array(
+    select one::procrastinate_job_to_defer_v1 from unnest(%s::procrastinate_job_to_defer_v1[]) as one
+    where not exists (select from waiting where waiting.lock = one.lock)
+))"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,16 +46,15 @@ class Later:
         return self.at
 
 
-TOLD = """
-    with row as ({}), job as (
-        select procrastinate_defer_jobs_v1(
-            %s::procrastinate_job_to_defer_v1[] || (
-                %s, %s, %s, null, null, jsonb_build_object(%s::text, row.id) || %s, null
-            )::procrastinate_job_to_defer_v1
-        ) from row
+WRITTEN = f"with {NOT_BEGUN} select procrastinate_defer_jobs_v1({WANTED})"
+TOLD = f"""
+    with {{beside}}row as ({{row}}), {NOT_BEGUN}, job as (
+        select procrastinate_defer_jobs_v1({WANTED} || (
+            %s, %s, %s, null, null, jsonb_build_object(%s::text, row.id) || %s, null
+        )::procrastinate_job_to_defer_v1) from row
     )
-    select row.id from row, job
-"""
+    select row.id, {{other}} from row, job
+"""  # noqa: S608 - of the words above alone
 
 
 def defer(
@@ -76,25 +81,31 @@ def defer(
         waiting.append((job, unless_waiting))
 
 
-def defer_told(name: str, row: Insert, argument: str) -> int:
+def defer_told(name: str, row: Insert, argument: str, *, beside: Insert | None = None) -> tuple[int, int | None]:
     """
-    Write a new row, and ask for a job that is told its id; the answer is that id.
+    Write a new row, and ask for a job that is told its id: the answer begins with it.
 
     One statement, which the jobs that wait in the batch go along with.
 
+    :param beside: another new row that is written along with it; the answer ends with its id.
     :raises procrastinate.exceptions.TaskNotFound: no task has that name.
     """
     job = app.configure_task(name, allow_unknown=False).job
-    waiting = _waiting.get()
-    others = _needed(waiting) if waiting else []
-    with_them = [_written(one) for one in others]
-    values: list[Any] = [with_them, job.queue, job.task_name, job.priority, argument, Jsonb(trail.packed({}))]
+    waiting = _waiting.get() or []
+    told: list[Any] = [job.queue, job.task_name, job.priority, argument, Jsonb(trail.packed({}))]
+    parameters = [*(beside.parameters if beside else ()), *row.parameters, *_wanted(waiting), *told]
     with prepared.cursor() as cursor:
-        cursor.execute(TOLD.format(row.sql), [*row.parameters, *values])
-        (pk,) = cursor.fetchone()
-    if waiting:
-        waiting.clear()
-    return int(pk)
+        cursor.execute(_told(row.sql, beside and beside.sql), parameters)
+        written: tuple[int, int | None] = cursor.fetchone()
+    waiting.clear()
+    return written
+
+
+@cache
+def _told(row: str, beside: str | None) -> str:
+    """The words of such a statement."""
+    other = "(select id from beside)" if beside else "null"
+    return TOLD.format(row=row, beside=f"beside as ({beside}), " if beside else "", other=other)
 
 
 def _written(job: Job) -> JobToDefer:
@@ -109,22 +120,20 @@ def _written(job: Job) -> JobToDefer:
     )
 
 
-def _needed(asked: Sequence[Asked]) -> list[Job]:
-    """The jobs that no other does away with."""
-    sparing = {job.lock: job for job, unless_waiting in asked if unless_waiting}
-    needed = [job for job, unless_waiting in asked if not unless_waiting]
-    if sparing:
-        with connection.cursor() as cursor:
-            cursor.execute(NOT_BEGUN, [list(sparing)])
-            covered = {lock for (lock,) in cursor.fetchall()}
-        needed += [job for lock, job in sparing.items() if lock not in covered]
-    return needed
+def _wanted(asked: Sequence[Asked]) -> tuple[list[str], list[JobToDefer], list[JobToDefer]]:
+    """The locks that may do for a job, the jobs to write in any case, and those to write where no such one waits."""
+    sparing: dict[str | None, Job] = {}
+    for job, unless_waiting in asked:
+        if unless_waiting:
+            sparing.setdefault(job.lock, job)
+    always = [_written(job) for job, unless_waiting in asked if not unless_waiting]
+    return [str(lock) for lock in sparing], always, [_written(job) for job in sparing.values()]
 
 
 def _write(asked: Sequence[Asked]) -> None:
-    """Write the jobs that are needed, in one statement."""
-    if needed := _needed(asked):
-        app.job_manager.batch_defer_jobs(jobs=needed)
+    """Write the jobs that are wanted, in one statement."""
+    with prepared.cursor() as cursor:
+        cursor.execute(WRITTEN, _wanted(asked))
 
 
 @contextmanager

@@ -196,6 +196,13 @@ from (
 ) as sums
 where balance.account_id = sums.account_id and balance.posted <> sums.posted
 """
+# What the database keeps with each fill; nothing that is copied was taken back.
+DAYS = """
+insert into rfq_dailynotional as kept (client_id, day, base_amount)
+select fill.client_id, (fill.filled_at at time zone 'UTC')::date, sum(fill.base_amount) from rfq_fill as fill
+where not exists (select from settlement_reversal as back where back.settlement_id = fill.settlement_id) group by 1, 2
+on conflict (client_id, day) do update set base_amount = excluded.base_amount
+"""
 
 
 def scale(rfqs: int, say: Say) -> None:
@@ -293,6 +300,7 @@ def _copy_all(cursor: CursorWrapper, sources: int, copies: Copies, say: Say) -> 
         say(f"{_copy(cursor, table, copies, first_ids):,} rows of {table.name}")
     cursor.execute("alter table settlement_balance disable trigger user")
     cursor.execute(BALANCES)
+    cursor.execute(DAYS)
     for _drop, put_back in reversed(rules):
         cursor.execute(put_back)
     cursor.execute("set constraints all immediate")

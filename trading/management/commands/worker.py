@@ -16,14 +16,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connection
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.db_cleanup import close_db_connections
-from procrastinate.contrib.django.django_connector import DjangoConnector
 from procrastinate.contrib.django.utils import connector_params
 
 from alerting import requests
 from rfq.rates import configuration
 from settlement import chains, tron_chains
 from settlement.reconciliation import rounds
-from trading.lib import alive, clock
+from trading.lib import alive, clock, job_connector
 from trading.tasks import HEARTBEAT_SECONDS, STALLED_SECONDS
 
 log = logging.getLogger("desk.worker")
@@ -91,9 +90,7 @@ async def work(queues: list[str], concurrency: int, *, listen: bool = True) -> s
     """
     # Not the library's own command: it swaps the whole process's connector, and the jobs deferred by
     # operations would escape their transactions.
-    connector = app.connector
-    assert isinstance(connector, DjangoConnector)  # noqa: S101 - how Django's app is made
-    async with app.with_connector(connector.get_worker_connector()).open_async() as worker_app:
+    async with app.with_connector(job_connector.build()).open_async() as worker_app:
         working = asyncio.create_task(
             worker_app.run_worker_async(
                 queues=queues or None,  # type: ignore[arg-type]  # None is documented as "all"

@@ -6,6 +6,7 @@ from functools import partial
 from typing import NoReturn
 
 import django
+from django.db import connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "trading.settings")
 django.setup()
@@ -61,7 +62,8 @@ def _never(*_arguments: object) -> NoReturn:
 def main() -> None:
     """Trade for so many seconds."""
     who = parties(int(sys.argv[1]))
-    pace.run(partial(lifecycle, who), float(sys.argv[2]))
+    with connection.cursor() as cursor:
+        pace.run(partial(lifecycle, who), float(sys.argv[2]), say=cursor.execute)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, LiteralString, Protocol
 
 READY = "ready"
 ROUNDS_BEFORE = 20  # not measured: caches fill, statements are prepared
@@ -43,14 +43,17 @@ class _Running:
         self._into.append((time.perf_counter() - self._began) * MILLISECONDS)
 
 
-def run(lifecycle: Callable[[Lap], object], seconds: float) -> None:
+def run(lifecycle: Callable[[Lap], object], seconds: float, *, say: Callable[[LiteralString], object]) -> None:
     """
     Warm up, say so, wait for a line on standard input, go round for so long, and print what was measured as JSON.
 
     All processes of a race wait for the line, so that they run beside each other from the first round on.
+
+    :param say: sends a statement by the connection that trades.
     """
     for _ in range(ROUNDS_BEFORE):
         lifecycle(Stopwatch())
+    say("select pg_stat_force_next_flush()")  # the rows of these rounds are not to be taken for later ones
     print(READY, flush=True)
     sys.stdin.readline()
     watch, rounds = Stopwatch(), 0

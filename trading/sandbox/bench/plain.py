@@ -64,7 +64,7 @@ def main() -> None:
     plan = json.loads(Path(sys.argv[1]).read_text())
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as session:
         plain = Plain(session, plan["values"], plan["steps"])
-        pace.run(plain.lifecycle, float(sys.argv[2]))
+        pace.run(plain.lifecycle, float(sys.argv[2]), say=session.execute)
 
 
 if __name__ == "__main__":

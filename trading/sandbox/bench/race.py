@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -30,6 +31,10 @@ OWN = "\\set own random(1, 1000000000000000)\n"
 ROWS: LiteralString = """
 select relname, n_tup_ins from pg_stat_user_tables
 where relname ~ '^(rfq|settlement|users|procrastinate|alerting)_' order by relname
+"""
+OTHERS: LiteralString = """
+select pid from pg_stat_activity
+where backend_type = 'client backend' and datname = current_database() and pid <> pg_backend_pid()
 """
 
 
@@ -126,7 +131,15 @@ class Race:
             for racer in racers:
                 racer.kill()
                 racer.wait()
+        self._await_end()
         return _summed(told, before, self._rows())
+
+    def _await_end(self) -> None:
+        """A session tells of its rows when it ends, which is a moment after its process."""
+        with psycopg.connect(self._ground.environment["DATABASE_OWNER_URL"], autocommit=True) as session:
+            patience = time.monotonic() + PATIENCE
+            while session.execute(OTHERS).fetchall() and time.monotonic() < patience:
+                time.sleep(0.01)
 
     @staticmethod
     def _say_go(racer: subprocess.Popen[str]) -> None:
@@ -135,9 +148,8 @@ class Race:
             racer.stdin.flush()
 
     def _rows(self) -> dict[str, int]:
-        """How many rows were ever added to each table, as the server's statistics have them."""
+        """How many rows were ever added to each table, as those say who still trade and those who have left."""
         with psycopg.connect(self._ground.environment["DATABASE_OWNER_URL"], autocommit=True) as session:
-            session.execute("select pg_stat_force_next_flush()")
             return dict(session.execute(ROWS).fetchall())
 
     def _pgbench(self, values: list[dict[str, str]]) -> Json:

@@ -17,18 +17,18 @@ RATE = """join rfq_referencestate as state on state.pair_id = pair.id
 join rfq_referencerate as rate on rate.id = state.latest_id"""
 
 
-def _audit(name: str, subject: str, after: str, *, actor: str = "", capability: str = "", job: str = "") -> str:
-    """The event of an act and the job that tells of it, with one job more where the act asks for one."""
+def _audit(name: str, subject: str, after: str, *, actor: str = "", capability: str = "", jobs: str = "") -> str:
+    """The event of an act and the job that tells of it, with more where the act asks for them."""
     who = f":{actor}::bigint, :{actor}_name" if actor else "null, 'system'"
     kind = re.sub("[#_].*", "", subject)
     told = "('messages', 'alerting.dispatch_event', 0, null, null, jsonb_build_object('event_id', event.id), null)"
-    jobs = ", ".join(f"{one}::{JOB}" for one in (job, told) if one)
+    wanted = " || ".join([*([jobs] if jobs else []), f"array[{told}::{JOB}]"])
     return f"""with event as (
     insert into users_auditevent (at, name, actor_id, actor_name, capability, subject_type, subject_ref,
         before, after, reason, secondary_approver_id, digest, request_id, address)
     values (now(), '{name}', {who}, '{capability}', '{kind}', :{subject},
         '{{}}', {after}::jsonb, '', null, null, '', null) returning id
-) select procrastinate_defer_jobs_v1(array[{jobs}]) from event;"""  # noqa: S608 - of this module's words alone
+) select procrastinate_defer_jobs_v1({wanted}) from event;"""  # noqa: S608 - of this module's words alone
 
 
 def _filled(pattern: str, **refs: str) -> str:
@@ -40,7 +40,13 @@ def _filled(pattern: str, **refs: str) -> str:
 
 
 def _sweep(seconds: int) -> str:
-    return f"('default', 'rfq.sweep', 0, null, null, '{{}}', now() + interval '{seconds} s')"
+    """One for all that ends in the same second."""
+    at = f"date_trunc('second', now() + interval '{seconds} s') + interval '1 s'"
+    lock = f"'rfq.sweep:' || extract(epoch from {at})::bigint"
+    waiting = f"select from procrastinate_jobs as other where other.status = 'todo' and other.lock = {lock}"
+    return (
+        f"""array(select ('default', 'rfq.sweep', 0, {lock}, null, '{{}}', {at})::{JOB} where not exists ({waiting}))"""
+    )
 
 
 def _taken() -> str:
@@ -67,7 +73,7 @@ returning id as rfq, ref as rfq_ref \\gset
 insert into rfq_invitation (rfq_id, lp_id, invited_at)
 select :rfq::bigint, lp.id, now() from users_counterparty as lp left join rfq_lpterms as terms on terms.lp_id = lp.id
 where lp.kind = 'lp' and lp.status = 'active' and terms.paused_at is null;
-{_audit("rfq.created", "rfq_ref", ":after_rfq", actor="trader", capability="rfq.request", job=_sweep(90))}
+{_audit("rfq.created", "rfq_ref", ":after_rfq", actor="trader", capability="rfq.request", jobs=_sweep(90))}
 commit;
 """  # noqa: S608
 
@@ -95,7 +101,7 @@ update rfq_rfq set status = 'quoted', updated_at = now() where id = :rfq and sta
         _filled("after_quote#", rfq="rfq_ref"),
         actor="dealer#",
         capability="rfq.quote",
-        job=_sweep(30),
+        jobs=_sweep(30),
     )
 }
 commit;
@@ -108,7 +114,7 @@ from rfq_tradingterms as terms join users_counterparty as client on client.id = 
 left join rfq_tradinghours as hours on hours.counterparty_id = client.id
 where terms.counterparty_id = :client and terms.pair_id = :pair for update of client;
 select quote.*, rfq.*, rate.*, coalesce((
-    select sum(base_amount) from rfq_fill where client_id = :client and filled_at >= date_trunc('day', now())
+    select base_amount from rfq_dailynotional where client_id = :client and day = current_date
 ), 0)
 from rfq_quote as quote join rfq_rfq as rfq on rfq.id = quote.rfq_id join rfq_pair as pair on pair.id = rfq.pair_id
 {RATE} where quote.ref = :quote#_ref for update of quote, rfq;
@@ -132,8 +138,8 @@ values (:fill_ref, :rfq, :quote#, :settlement, :client, :lp#, :trader, :own, 'bu
         _filled("after_fill", rfq="rfq_ref", settlement="settlement_ref", **{"quote#": "quote#_ref"}),
         actor="trader",
         capability="rfq.accept",
-        job="('money', 'settlement.pay', 0, :settlement_ref, null,"
-        " jsonb_build_object('settlement_id', :settlement::bigint), null)",
+        jobs="array[('money', 'settlement.pay', 0, :settlement_ref, null,"
+        f" jsonb_build_object('settlement_id', :settlement::bigint), null)::{JOB}]",
     )
 }
 commit;
