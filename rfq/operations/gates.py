@@ -20,7 +20,8 @@ select exists (select from rfq_marketstate where paused_at is not null),
     exists (select from rfq_lpterms where lp_id = %(party)s and paused_at is not null),
     (select expires_at > clock_timestamp() from rfq_rfq where id = %(rfq)s),
     exists (select from rfq_invitation where rfq_id = %(rfq)s and lp_id = %(party)s),
-    exists (select from rfq_quote where lp_id = %(party)s and idempotency_key = %(key)s and status <> 'rejected')
+    exists (select from rfq_rfq where counterparty_id = %(party)s and client_rfq_id = %(key)s and status <> 'rejected')
+        or exists (select from rfq_quote where lp_id = %(party)s and idempotency_key = %(key)s and status <> 'rejected')
         or exists (
             select from rfq_quote where rfq_id = %(rfq)s and lp_id = %(party)s and status in ('entered', 'active')
         ),
@@ -36,8 +37,8 @@ class Gates:
     What stood open when it was looked at: of the desk, of one counterparty, and of an RFQ where one was named.
 
     `is_paused` says of an LP that it is paused; `is_timely` that the RFQ's time was not over by the database's clock;
-    `is_asked` that the LP is among those who were asked; `has_said` that it has a quote there at present, or one
-    anywhere with the key that was named.
+    `is_asked` that the LP is among those who were asked; `has_said` that something was asked or quoted before with the
+    key that was named, or that the LP has a quote there at present.
     """
 
     is_desk_paused: bool

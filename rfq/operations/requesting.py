@@ -23,7 +23,7 @@ from rfq.errors import (
 )
 from rfq.models import Pair, Quote, Rfq, TradingTerms
 from rfq.operations.deadlines import expire_at
-from rfq.operations.gates import look
+from rfq.operations.gates import Gates, look
 from rfq.references import loaded_reference
 from settlement.models import PayoutAddress
 from trading.lib import prepared
@@ -131,10 +131,11 @@ def _ask(*, request: RfqRequest, trader: User, entered_by: User | None, now: dat
     client = _client_that_may(trader, entered_by=entered_by)
     rfq = _new_rfq(request, client=client, trader=trader, now=now)
     rfq.entered_by = entered_by
-    if known := _known(rfq):
-        return _same_or_conflict(known, rfq, request)
+    gates = look(client, key=request.client_rfq_id)
+    if gates.has_said:
+        return _same_or_conflict(_known(rfq), rfq, request)
     try:
-        _admit(rfq, request, now=now)
+        _admit(rfq, request, gates, now=now)
     except DeskError as refusal:
         return _reject(rfq, refusal, now=now)
     expire_at(rfq.expires_at)
@@ -156,11 +157,10 @@ def _client_that_may(trader: User, *, entered_by: User | None) -> Counterparty:
     return client
 
 
-def _admit(rfq: Rfq, request: RfqRequest, *, now: datetime) -> None:
+def _admit(rfq: Rfq, request: RfqRequest, gates: Gates, *, now: datetime) -> None:
     """Refuse what the client may not ask now; the rest of the RFQ is filled in."""
     if rfq.counterparty.status != Counterparty.Status.ACTIVE:
         raise Frozen(counterparty=rfq.counterparty.name)
-    gates = look(rfq.counterparty)
     gates.require_open(rfq.pair)
     gates.closing(now)
     _apply_terms(rfq)
@@ -272,9 +272,9 @@ def _destination(client: Counterparty, request: RfqRequest, *, now: datetime) ->
     return address
 
 
-def _known(rfq: Rfq) -> Rfq | None:
+def _known(rfq: Rfq) -> Rfq:
     """What the client asked before with the same id, whatever has become of its terms since."""
-    return ASKED.first(client=rfq.counterparty_id, client_rfq_id=rfq.client_rfq_id)
+    return ASKED.one(client=rfq.counterparty_id, client_rfq_id=rfq.client_rfq_id)
 
 
 def _same_or_conflict(known: Rfq, asked: Rfq, request: RfqRequest) -> Rfq:

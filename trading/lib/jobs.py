@@ -72,8 +72,7 @@ def defer(
     :raises procrastinate.exceptions.TaskNotFound: no task has that name.
     """
     schedule_at = later.instant() if later else None
-    job = app.configure_task(name, allow_unknown=False, lock=lock, schedule_at=schedule_at).job
-    job = job.evolve(task_kwargs=trail.packed(args))
+    job = _job_of(name).evolve(lock=lock, scheduled_at=schedule_at, task_kwargs=trail.packed(args))
     waiting = _waiting.get()
     if waiting is None:
         _write([(job, unless_waiting)])
@@ -90,7 +89,7 @@ def defer_told(name: str, row: Insert, argument: str, *, beside: Insert | None =
     :param beside: another new row that is written along with it; the answer ends with its id.
     :raises procrastinate.exceptions.TaskNotFound: no task has that name.
     """
-    job = app.configure_task(name, allow_unknown=False).job
+    job = _job_of(name)
     waiting = _waiting.get() or []
     told: list[Any] = [job.queue, job.task_name, job.priority, argument, Jsonb(trail.packed({}))]
     parameters = [*(beside.parameters if beside else ()), *row.parameters, *_wanted(waiting), *told]
@@ -106,6 +105,12 @@ def _told(row: str, beside: str | None) -> str:
     """The words of such a statement."""
     other = "(select id from beside)" if beside else "null"
     return TOLD.format(row=row, beside=f"beside as ({beside}), " if beside else "", other=other)
+
+
+@cache
+def _job_of(name: str) -> Job:
+    """A job of that task, before it is said what it is to do."""
+    return app.configure_task(name, allow_unknown=False).job
 
 
 def _written(job: Job) -> JobToDefer:

@@ -6,11 +6,10 @@ of what it costs. A `Read` keeps both; its rows are made by the ORM, as of any q
 """
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any, override
 
-from django.db import connection, transaction
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Expression, Model, QuerySet
@@ -55,14 +54,13 @@ class _Cursor(Cursor[Any]):
             return super().execute(query, params, **options)
 
 
-@contextmanager
-def cursor() -> Iterator[CursorWrapper]:
+def cursor() -> CursorWrapper:
     """A cursor for such a statement: the server is sent the words and the values apart, and may keep the plan."""
-    connection.close_if_health_check_failed()  # once a request, as Django's own `cursor` does
-    connection.ensure_connection()
-    made = _Cursor(connection.connection)
-    with connection._prepare_cursor(made) as opened:  # type: ignore[attr-defined]  # as Django's own `cursor` does
-        yield opened
+    own: Any = connections[DEFAULT_DB_ALIAS]  # looked up once: `connection` looks it up each time
+    own.close_if_health_check_failed()  # once a request, as Django's own `cursor` does
+    own.ensure_connection()
+    opened: CursorWrapper = own._prepare_cursor(_Cursor(own.connection))  # as Django's own `cursor` does
+    return opened
 
 
 class Given(Expression):

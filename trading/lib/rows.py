@@ -4,15 +4,33 @@ Rows written as the ORM would, in words that do not change: by themselves, or as
 Two that belong together are one statement, and so are a row and what follows from it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Field, Model
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    CharField,
+    DateTimeField,
+    DecimalField,
+    Field,
+    ForeignKey,
+    IntegerField,
+    Model,
+    OneToOneField,
+    PositiveIntegerField,
+    PositiveSmallIntegerField,
+    TextField,
+)
 
 from trading.lib import prepared
 
+# Fields whose attribute goes to the database as it is, once it has the type that the model says.
+AS_THEY_ARE = {CharField, TextField, DecimalField, DateTimeField, BooleanField, ForeignKey, OneToOneField}
+AS_THEY_ARE |= {BigIntegerField, IntegerField, PositiveIntegerField, PositiveSmallIntegerField}
 BOTH = "with first as ({first}), second as ({second}) select first.id, second.id from first, second"
 
 
@@ -29,13 +47,14 @@ def insert_of(row: Model, links: Mapping[str, str] | None = None) -> Insert:
 
     :param links: SQL in place of the values of some columns: that of the id of a row the same statement writes.
     """
-    links = links or {}
-    values = tuple(
-        field.get_db_prep_save(field.pre_save(row, add=True), connection)
-        for field in _fields(type(row))
-        if field.column not in links
-    )
-    return Insert(_text(type(row), tuple(sorted(links.items()))), values)
+    model, links = type(row), links or {}
+    attributes, made = _taken(model)
+    values: list[Any] = list(attributes(row))
+    for place, field in made:
+        values[place] = field.get_db_prep_save(field.pre_save(row, add=True), connection)
+    if links:
+        values = [value for field, value in zip(_fields(model), values, strict=True) if field.column not in links]
+    return Insert(_text(model, tuple(sorted(links.items()))), tuple(values))
 
 
 def insert(row: Model) -> None:
@@ -91,6 +110,14 @@ def _step(model: type[Model], names: tuple[str, ...]) -> str:
 @cache
 def _fields(model: type[Model]) -> "tuple[Field[Any, Any], ...]":  # the class is not generic at run time
     return tuple(field for field in model._meta.concrete_fields if not field.primary_key)
+
+
+@cache
+def _taken(model: type[Model]) -> "tuple[Callable[[Model], tuple[Any, ...]], list[tuple[int, Field[Any, Any]]]]":
+    """What reads the attributes of all fields at once, and the fields whose attributes are not what is sent."""
+    fields = _fields(model)
+    made = [(place, field) for place, field in enumerate(fields) if type(field) not in AS_THEY_ARE]
+    return attrgetter(*(field.attname for field in fields)), made
 
 
 @cache

@@ -63,7 +63,8 @@ from rfq_tradingterms as terms join users_counterparty as client on client.id = 
 join rfq_pair as pair on pair.id = terms.pair_id {RATE}
 left join rfq_tradinghours as hours on hours.counterparty_id = client.id
 left join rfq_marketstate as market on true
-left join rfq_rfq as known on known.counterparty_id = client.id and known.client_rfq_id = :own
+left join rfq_rfq as known
+    on known.counterparty_id = client.id and known.client_rfq_id = :own and known.status <> 'rejected'
 where terms.counterparty_id = :client and terms.pair_id = :pair;
 insert into rfq_rfq (ref, counterparty_id, requested_by_id, client_rfq_id, pair_id, side, quote_amount, markup_bps,
     status, created_at, updated_at, expires_at)
