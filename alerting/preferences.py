@@ -12,6 +12,7 @@ from alerting.models import Channel, NotificationChoice, OutboundMessage, QuietH
 from trading.lib.errors import Invalid
 from trading.lib.numbers import DIGITS
 from trading.lib.operations import operation
+from trading.lib.prepared import Given, Read, any_of
 from users import audit
 from users.models import User
 
@@ -113,7 +114,7 @@ def heed(messages: Sequence[OutboundMessage], event: str, *, now: datetime) -> l
     if not readers:
         return list(messages)
     chosen = _choices(readers, topics.TOPIC_OF_EVENT[event])
-    quiet = {hours.pk: hours for hours in QuietHours.objects.filter(user__in=readers)}
+    quiet = {hours.pk: hours for hours in QUIET.rows(users=[user.pk for user in readers])}
     kept = []
     for message in messages:
         user = message.user
@@ -134,8 +135,12 @@ def heed(messages: Sequence[OutboundMessage], event: str, *, now: datetime) -> l
 
 def _choices(readers: Sequence[User], topic: str) -> dict[tuple[int, str], str]:
     """How these people hear of a topic, by whom and which channel."""
-    rows = NotificationChoice.objects.filter(user__in=readers, topic=topic)
-    return {(user, channel): level for user, channel, level in rows.values_list("user_id", "channel", "level")}
+    chosen = CHOSEN.rows(users=[user.pk for user in readers], topic=topic)
+    return {(one.user_id, one.channel): one.level for one in chosen}
+
+
+QUIET = Read(lambda: QuietHours.objects.filter(user__in=any_of("users", "bigint")))
+CHOSEN = Read(lambda: NotificationChoice.objects.filter(user__in=any_of("users", "bigint"), topic=Given("topic")))
 
 
 def _hours(user: User, window: str) -> QuietHours | None:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import QuerySet
 from django.utils import translation
 
 from alerting import letters, subjects
 from alerting.models import LiveCard, MailAddress, OutboundMessage
 from rfq import cards
 from rfq.models import Invitation, Rfq
-from trading.lib.prepared import Given, Read
+from trading.lib.prepared import Given, Read, any_of
 from users.models import AuditEvent, Counterparty, Role, TelegramLink, User
 
 Method = OutboundMessage.Method
@@ -79,34 +80,47 @@ type Route = Callable[[Routing], Iterable[OutboundMessage]]
 
 def readers(users: Iterable[User]) -> Iterator[Reader]:
     """Find those of the users who have a linked Telegram account, and those who are to be mailed. Two queries."""
-    yield from in_telegram(users)
-    if not letters.is_on():
-        return
-    addresses = MailAddress.objects.select_related("user__counterparty").exclude(confirmed_at=None)
-    for one in addresses.filter(user__in=users, refused_at=None, user__status=User.Status.ACTIVE).order_by("pk"):
-        yield Reader(one.user, address=one.address)
+    found = list(users)
+    yield from in_telegram(found)
+    if letters.is_on():
+        for one in ADDRESSES.rows(users=[user.pk for user in found]):
+            yield Reader(one.user, address=one.address)
 
 
 def in_telegram(users: Iterable[User]) -> Iterator[Reader]:
     """Find those of the users who have a linked Telegram account. One query."""
-    links = TelegramLink.objects.select_related("user__counterparty")
-    for link in links.filter(user__in=users, ended_at=None, user__status=User.Status.ACTIVE).order_by("pk"):
-        yield Reader(link.user, link.telegram_id)
+    return (Reader(link.user, link.telegram_id) for link in LINKS.rows(users=[user.pk for user in users]))
 
 
 def dealers(rfq: Rfq) -> Iterator[Reader]:
     """Find all dealers of the LPs that are asked. One query."""
-    return in_telegram(
-        User.objects.filter(
-            counterparty__in=Invitation.objects.filter(rfq=rfq).values("lp"),
-            counterparty__status=Counterparty.Status.ACTIVE,
-            counterparty__lp_terms__paused_at__isnull=True,
-            role_grants__role=Role.LP,
-            role_grants__revoked_at=None,
-        )
+    return (Reader(link.user, link.telegram_id) for link in DEALERS.rows(rfq=rfq.pk))
+
+
+def _links() -> QuerySet[TelegramLink]:
+    links = TelegramLink.objects.select_related("user__counterparty").order_by("pk")
+    return links.filter(ended_at=None, user__status=User.Status.ACTIVE)
+
+
+def _links_of_dealers() -> QuerySet[TelegramLink]:
+    asked = User.objects.filter(
+        counterparty__in=Invitation.objects.filter(rfq=Given("rfq")).values("lp"),
+        counterparty__status=Counterparty.Status.ACTIVE,
+        counterparty__lp_terms__paused_at__isnull=True,
+        role_grants__role=Role.LP,
+        role_grants__revoked_at=None,
     )
+    return _links().filter(user__in=asked)
 
 
+def _addresses() -> QuerySet[MailAddress]:
+    known = MailAddress.objects.select_related("user__counterparty").exclude(confirmed_at=None).order_by("pk")
+    return known.filter(refused_at=None, user__status=User.Status.ACTIVE)
+
+
+LINKS = Read(lambda: _links().filter(user__in=any_of("users", "bigint")))
+DEALERS = Read(_links_of_dealers)
+ADDRESSES = Read(lambda: _addresses().filter(user__in=any_of("users", "bigint")))
 OPEN_CARDS = Read(
     lambda: (
         LiveCard.objects.select_related("user__counterparty")

@@ -76,7 +76,7 @@ def apology(chat_id: int) -> list[Outgoing]:
 
 def _rfq_created(routing: Routing) -> Iterator[OutboundMessage]:
     """The dealers' cards; the client's too, unless the request came by Telegram: then the answer to it holds one."""
-    rfq = Rfq.objects.select_related("requested_by").get(ref=routing.event.subject_ref)
+    rfq = RFQ.one(ref=routing.event.subject_ref)
     told = [] if routing.event.request_id.startswith("tg:") else in_telegram([rfq.requested_by])
     for reader in [*told, *dealers(rfq)]:
         yield routing.card(reader, rfq.ref)
@@ -242,6 +242,7 @@ def _fills() -> QuerySet[Fill]:
     return Fill.objects.select_related(*related, "settlement__destination")
 
 
+RFQ = Read(lambda: Rfq.objects.select_related("requested_by").filter(ref=Given("ref")))
 QUOTE = Read(lambda: Quote.objects.select_related("rfq").filter(ref=Given("ref")))
 FILL = Read(lambda: _fills().filter(ref=Given("ref")))
 FILL_OF_SETTLEMENT = Read(lambda: _fills().filter(settlement__ref=Given("ref")))

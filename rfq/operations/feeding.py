@@ -13,7 +13,7 @@ from rfq.errors import KeyReused
 from rfq.models import FeedMark, PartyEvent, RequestKey, Rfq
 from trading.lib import prepared
 from trading.lib.operations import operation
-from trading.lib.prepared import Given, Read
+from trading.lib.prepared import Given, Read, any_of
 from users import audit, capabilities
 from users.models import AuditEvent, User
 
@@ -26,6 +26,13 @@ insert into rfq_requestkey (counterparty_id, key, digest, created_at) values (%s
 on conflict (counterparty_id, key) do update set key = excluded.key returning digest
 """
 MARK = Read(lambda: FeedMark.objects.select_for_update().filter(rfq=Given("rfq")))
+LATER = Read(
+    lambda: AuditEvent.objects.filter(subject_ref__in=any_of("refs", "text"), pk__gt=Given("mark")).order_by("pk")
+)
+FIRST = """
+insert into rfq_feedmark (rfq_id, event_id, best_quote, settlement_status) values (%s, 0, '', '') on conflict do nothing
+"""
+TOLD = "update rfq_feedmark set event_id = %s, best_quote = %s, settlement_status = %s where rfq_id = %s"
 # The RFQ that an event is about, by what its subject is.
 WHOSE: dict[str, Read[Rfq]] = {
     "rfq": Read(lambda: Rfq.objects.filter(ref=Given("ref"))),
@@ -53,13 +60,12 @@ def tell_parties(*, event_id: int, now: datetime) -> int:
     if mark.event_id >= event_id:
         return 0
     story = news.story_of(rfq, mark, now=now)
-    later = AuditEvent.objects.filter(subject_ref__in=story.refs, pk__gt=mark.event_id).order_by("pk")
-    events = [found for found in later if _is_told(found)]
+    events = [found for found in LATER.rows(refs=story.refs, mark=mark.event_id) if _is_told(found)]
     if not events:
         return 0
     rows = PartyEvent.objects.bulk_create(story.rows(events))
-    mark.event_id = events[-1].pk
-    mark.save()
+    with prepared.cursor() as cursor:
+        cursor.execute(TOLD, [events[-1].pk, mark.best_quote, mark.settlement_status, rfq.pk])
     return len(rows)
 
 
@@ -67,7 +73,8 @@ def _locked_mark(rfq: Rfq) -> FeedMark:
     """How far the RFQ's events were told; made when it is the first."""
     if known := MARK.first(rfq=rfq.pk):
         return known
-    FeedMark.objects.bulk_create([FeedMark(rfq=rfq)], ignore_conflicts=True)
+    with prepared.cursor() as cursor:
+        cursor.execute(FIRST, [rfq.pk])
     return MARK.one(rfq=rfq.pk)
 
 

@@ -18,7 +18,7 @@ from tests.probes import sql
 from trading.lib import clock, prepared, rows
 from trading.lib.ids import new_ref
 from trading.lib.operations import Busy, operation
-from trading.lib.prepared import Given, Read
+from trading.lib.prepared import Given, Read, any_of
 from users.models import Counterparty, User
 
 KEPT: LiteralString = "select count(*) from pg_prepared_statements where statement like %s"
@@ -42,6 +42,17 @@ def market(db: None) -> factories.Market:
 
 def ask(market: factories.Market) -> Rfq:
     return factories.rfq(market)
+
+
+def test_it_finds_those_of_several_values_and_of_none(market: factories.Market) -> None:
+    read = Read(lambda: User.objects.filter(username__in=any_of("names", "text")).order_by("pk"))
+    by_id = Read(lambda: User.objects.filter(counterparty__in=any_of("parties", "bigint")).order_by("pk"))
+
+    assert read.rows(names=["tara", "nobody", "leo"]) == list(
+        User.objects.filter(username__in=["tara", "leo"]).order_by("pk")
+    )
+    assert by_id.rows(parties=[market.tara.counterparty_id]) == [market.tara]
+    assert read.rows(names=[]) == by_id.rows(parties=[]) == []
 
 
 def test_it_gives_the_rows_that_the_queryset_gives(market: factories.Market) -> None:

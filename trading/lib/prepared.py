@@ -13,6 +13,7 @@ from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.backends.postgresql.base import DatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models import Expression, Model, QuerySet
+from django.db.models.expressions import RawSQL
 from django.db.models.query import ModelIterable
 from django.db.models.sql.compiler import SQLCompiler
 from psycopg import Cursor
@@ -74,6 +75,15 @@ class Given(Expression):
     @override
     def as_sql(self, *_args: Any, **_kwargs: Any) -> tuple[str, tuple[Any, ...]]:
         return "%s", (self,)
+
+
+def any_of(name: str, kind: str) -> RawSQL:
+    """
+    For `__in`: the values that are told together under this name.
+
+    :param kind: their type in the database, ``bigint``.
+    """
+    return RawSQL(f"select unnest(%s::{kind}[])", [Given(name)])  # noqa: S611 - the type is a module's own word
 
 
 class Read[M: Model]:
