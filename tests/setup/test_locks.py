@@ -36,6 +36,7 @@ def asked(group: str) -> Iterator[Requirement]:
         ("dev.txt", list(asked("dev"))),
         ("node.txt", list(asked("node"))),
         ("engine.txt", list(asked("engine"))),
+        ("mutation.txt", list(asked("mutation"))),
     ],
 )
 def test_lock_holds_a_version_that_is_asked_for(lock: str, wanted: list[Requirement]) -> None:
@@ -53,7 +54,7 @@ def test_development_runs_what_production_runs() -> None:
     assert production.items() <= development.items()
 
 
-@pytest.mark.parametrize("lock", ["prod.txt", "dev.txt", "node.txt", "engine.txt"])
+@pytest.mark.parametrize("lock", ["prod.txt", "dev.txt", "node.txt", "engine.txt", "mutation.txt"])
 def test_every_pin_is_hashed_and_no_index_is_named(lock: str) -> None:
     text = (ROOT / "requirements" / lock).read_text()
 
