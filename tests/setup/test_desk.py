@@ -1,7 +1,5 @@
 import re
-import shutil
 import socket
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -95,22 +93,6 @@ def test_every_variable_of_the_settings_is_explained_in_the_example() -> None:
     read = re.findall(r'env\.[a-z_]+\(\s*"([A-Z_]+)"', (ROOT / "trading" / "settings.py").read_text())
 
     assert set(read) <= explained
-
-
-def test_bootstrap_has_nothing_to_do_in_a_checkout_in_step() -> None:
-    done = subprocess.run([ROOT / "bin" / "bootstrap"], capture_output=True, text=True, timeout=10, check=True)
-
-    assert (done.stdout, done.stderr) == ("", "")
-
-
-def test_bootstrap_outside_a_whole_checkout_says_so(tmp_path: Path) -> None:
-    (tmp_path / "bin").mkdir()
-    script = shutil.copy(ROOT / "bin" / "bootstrap", tmp_path / "bin")
-
-    done = subprocess.run([script], capture_output=True, text=True, timeout=10, check=False)
-
-    assert done.returncode == 69
-    assert done.stderr == "bootstrap: requirements/dev.txt is missing; this is not a whole checkout\n"
 
 
 class TestOneTimeCode:
