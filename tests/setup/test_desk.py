@@ -1,3 +1,5 @@
+import os
+import pwd
 import re
 import socket
 from pathlib import Path
@@ -28,12 +30,46 @@ def test_second_desk_is_refused_with_the_number_of_the_first(run_folder: Path) -
     assert desk.running_pid() is None
 
 
+def test_desk_of_somebody_else_is_refused_by_name(run_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = pwd.getpwuid(run_folder.stat().st_uid).pw_name
+    monkeypatch.setattr(os, "geteuid", lambda: run_folder.stat().st_uid + 1)
+
+    with pytest.raises(SetupError, match=f"is that of {owner}: run it as {owner}"), desk._only_one():
+        pytest.fail("two users in one set-up")
+
+    assert list(run_folder.iterdir()) == []
+
+
 def test_taken_port_names_the_variable_that_chooses_another() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
         with pytest.raises(SetupError, match=rf"Port {port}.*`DESK_PORT={port + 100} make run"):
             desk._require_port(port, "DESK_PORT", "the console")
+
+
+def test_port_of_the_system_is_not_called_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(localenv, "obstacle", lambda _port: PermissionError(13, "Permission denied"))
+
+    with pytest.raises(SetupError, match=r"Port 80.*not for ordinary users.*`DESK_PORT=9170 make run"):
+        desk._require_port(80, "DESK_PORT", "the console")
+
+
+@pytest.mark.parametrize("text", ["abc", "0", "65536", "-1", "90.5"])
+def test_what_is_no_port_is_refused_by_name(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("SANDBOX_TELEGRAM_PORT", text)
+
+    with pytest.raises(SetupError, match=f"SANDBOX_TELEGRAM_PORT is {re.escape(text)}, which is no port"):
+        desk.environment()
+
+
+def test_one_port_for_both_pages_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_PORT", "9191")
+    monkeypatch.setenv("SANDBOX_TELEGRAM_PORT", "9191")
+    monkeypatch.setattr(localenv, "read", lambda _path: settings())
+
+    with pytest.raises(SetupError, match="each page needs a port of its own"):
+        desk.environment()
 
 
 def test_chosen_ports_reach_every_address(monkeypatch: pytest.MonkeyPatch) -> None:

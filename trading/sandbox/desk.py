@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import json
 import os
+import pwd
 import re
 import shutil
 import signal
@@ -26,6 +27,7 @@ from trading.sandbox.supervise import Program, State, Supervisor
 RUN, LOG = LOCAL / "run", LOCAL / "log"
 COUNTERS = RUN / "counters"  # what the web processes count together, since this start
 DESK_PORT = 9090
+LAST_PORT = 65_535
 READY_SECONDS = 120
 OPEN = "The desk is open."
 LOOK_SECONDS = 1.0
@@ -70,7 +72,7 @@ class Desk:
         self.supervisor.start(self.environment)
         self.supervisor.launch(*(program.name for program in database))
         wait_ready(self.owner_url)
-        self.say("Migrating, seeding, collecting static files.")
+        self.say("Migrating, seeding, collecting static files: some seconds, the first time up to a minute.")
         self._manage("desk", "--prepare")
         self.supervisor.launch(*(program.name for program in self._programs()))
         self._wait_healthy()
@@ -262,19 +264,25 @@ def welcome(settings: dict[str, str]) -> str:
 
 
 def environment() -> dict[str, str]:
-    """What the programs see: the environment, desk.env beneath it, and the ports that were asked for."""
+    """
+    What the programs see: the environment, desk.env beneath it, and the ports that were asked for.
+
+    :raises SetupError: what was asked for is no port, or both pages would have the same.
+    """
     made = {**os.environ, "PYTHONUNBUFFERED": "1", "DJANGO_SETTINGS_MODULE": "trading.settings"}
     localenv.load(made)
     if localenv.is_kept("EVM_CHAINS", made):
         del made["EVM_CHAINS"]  # of the run before: this one may have no node, or one at another port
     made.setdefault("DESK_REVISION", _revision())
-    if port := os.environ.get("DESK_PORT"):
+    if port := _chosen_port("DESK_PORT"):
         made["DESK_URL"] = f"http://localhost:{port}"
-    if port := os.environ.get("SANDBOX_TELEGRAM_PORT"):
+    if port := _chosen_port("SANDBOX_TELEGRAM_PORT"):
         own = made.get("TELEGRAM_API_URL") == made["SANDBOX_TELEGRAM_URL"]
         made["SANDBOX_TELEGRAM_URL"] = f"http://127.0.0.1:{port}"
         if own:
             made["TELEGRAM_API_URL"] = made["SANDBOX_TELEGRAM_URL"]
+    if _port(made["DESK_URL"]) == _port(made["SANDBOX_TELEGRAM_URL"]):
+        raise SetupError("DESK_PORT and SANDBOX_TELEGRAM_PORT are the same: each page needs a port of its own.")
     if made.get("TELEGRAM_API_URL") == made["SANDBOX_TELEGRAM_URL"] and not localenv.given("EMAIL_URL", made):
         made["EMAIL_URL"] = f"smtp://127.0.0.1:{made['SANDBOX_MAIL_PORT']}"
     made.pop("DATABASE_OWNER_URL", None)
@@ -297,8 +305,23 @@ def _port(url: str) -> int:
     return urlsplit(url).port or DESK_PORT
 
 
+def _chosen_port(variable: str) -> int | None:
+    """The port that the environment chooses; None when it leaves it to the desk."""
+    if not (text := os.environ.get(variable)):
+        return None
+    if not text.isdecimal() or not 0 < int(text) <= LAST_PORT:
+        raise SetupError(f"{variable} is {text}, which is no port: give a number from 1024 to {LAST_PORT}.")
+    return int(text)
+
+
 def _require_port(port: int, variable: str, use: str) -> None:
-    if not localenv.is_free(port):
+    fault = localenv.obstacle(port)
+    if isinstance(fault, PermissionError):
+        raise SetupError(
+            f"Port {port}, meant for {use}, is not for ordinary users: choose one from 1024 up, "
+            f"e.g. `{variable}={port + DESK_PORT} make run`."
+        )
+    if fault:
         raise SetupError(
             f"Port {port}, meant for {use}, is taken by another program: end that, or choose another port, "
             f"e.g. `{variable}={port + 100} make run`."
@@ -325,9 +348,18 @@ def _short(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
 
+def _require_own(folder: Path) -> None:
+    """Root could go on in somebody else's set-up, and would leave in it what that user cannot change."""
+    owner = folder.stat().st_uid
+    if owner != os.geteuid():
+        name = pwd.getpwuid(owner).pw_name if owner in {one.pw_uid for one in pwd.getpwall()} else f"user {owner}"
+        raise SetupError(f"The desk of this checkout is that of {name}: run it as {name}, or in a clone of your own.")
+
+
 @contextlib.contextmanager
 def _only_one() -> Iterator[None]:
     RUN.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _require_own(RUN)
     with (RUN / "desk.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

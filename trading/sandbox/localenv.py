@@ -128,13 +128,18 @@ def port_of(url: str) -> int:
 
 def is_free(port: int) -> bool:
     """Whether a server could listen there on the loopback address now."""
+    return obstacle(port) is None
+
+
+def obstacle(port: int) -> OSError | None:
+    """What keeps a server from listening there on the loopback address now, if anything does."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
+        except OSError as error:
+            return error
+        return None
 
 
 def free_port() -> int:
