@@ -34,6 +34,7 @@ MONITOR = sys.monitoring.PROFILER_ID
 POLL_SECONDS = 0.01
 LONGEST_SECONDS = 120  # for one mutant; what takes longer is noticed, too: a loop that does not end
 ON_BUILT_DESKS = 20  # so many of the tests are run once more on desks that are built anew
+CONTEXT = 40  # characters
 ROOM = 100  # labels for the desks of one fork
 KILLED, SURVIVED, TIMED_OUT, NO_TEST = "killed", "survived", "timed out", "no test"
 
@@ -42,13 +43,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Say which file is changed, and of how many mutants a sample is taken."""
     parser.addoption("--mutate", type=Path, required=True, metavar="FILE")
     parser.addoption("--mutants", type=int, default=0, metavar="N", help="an even sample; all of them without it")
+    parser.addoption("--at", default="", metavar="LINE,…", help="those of these lines: what survived, once more")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> bool:
     """Instead of running the tests: run them on each mutant."""
     path: Path = session.config.getoption("--mutate")
-    mutants = listed(path, session.config.getoption("--mutants"))
+    mutants = chosen(listed(path), session.config.getoption("--at"), session.config.getoption("--mutants"))
     functions = dict(functions_of(import_module(".".join(path.with_suffix("").parts).removesuffix(".__init__"))))
     runs = Runs(session)
     runs.watch([function.__code__ for function in functions.values()])
@@ -57,17 +59,37 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
         outcome = runs.try_on(mutant, functions[mutant["function"]], path)
         outcomes[outcome] += 1
         if outcome not in {KILLED, TIMED_OUT}:
-            said(session, f"{path}:{mutant['first']} {outcome}: {mutant['before']}  ->  {mutant['after']}")
+            said(session, f"{path}:{mutant['first']} {outcome}: {change(mutant['before'], mutant['after'])}")
     figures = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
     said(session, f"{path}: {len(mutants)} mutants: {figures}")
     return True
 
 
-def listed(path: Path, most: int) -> list[dict[str, Any]]:
-    """The mutants of the file, or an even sample of so many."""
+def listed(path: Path) -> list[dict[str, Any]]:
+    """The mutants of the file."""
     lines = subprocess.run([TOOL, LIST, path], check=True, capture_output=True, text=True).stdout.splitlines()
-    mutants = [json.loads(line) for line in lines]
-    return mutants[:: max(1, -(-len(mutants) // most))] if most else mutants
+    return [json.loads(line) for line in lines]
+
+
+def chosen(mutants: list[dict[str, Any]], at: str, most: int) -> list[dict[str, Any]]:
+    """Those that begin on one of these lines (all without any); of them an even sample, where they are too many."""
+    places = {int(line) for line in at.split(",") if line}
+    found = [mutant for mutant in mutants if not places or mutant["first"] in places]
+    return found[:: max(1, -(-len(found) // most))] if most else found
+
+
+def change(before: str, after: str) -> str:
+    """What differs between the two, with a little of what stands before it."""
+    same = alike(before, after)
+    at_end = alike(before[same:][::-1], after[same:][::-1])
+    known = before[max(0, same - CONTEXT) : same]
+    return f"…{known}[{before[same : len(before) - at_end]} -> {after[same : len(after) - at_end]}]"
+
+
+def alike(one: str, other: str) -> int:
+    """So many characters at their beginning are the same."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (mine, its) in pairs if mine != its), min(len(one), len(other)))
 
 
 def functions_of(owner: Any, path: str = "") -> Iterator[tuple[str, FunctionType]]:

@@ -7,7 +7,7 @@ import pytest
 
 from rfq.operations import accepting
 from settlement import ledger
-from tests.mutation.plugin import code_of, functions_of
+from tests.mutation.plugin import change, chosen, code_of, functions_of
 from trading.env import BASE_DIR
 
 KNOWN = [line.split() for line in (BASE_DIR / "tests/mutation/tests_of.txt").read_text().splitlines()]
@@ -54,3 +54,15 @@ def test_what_does_not_compile_has_no_code() -> None:
     function = dict(functions_of(ledger))["desk"]
 
     assert code_of("def desk(:", Path("settlement/ledger.py"), function) is None
+
+
+def test_all_are_tried_or_those_of_some_lines_or_an_even_sample_that_is_no_larger() -> None:
+    mutants = [{"first": line} for line in range(10)]
+
+    assert chosen(mutants, "", 0) == mutants
+    assert [mutant["first"] for mutant in chosen(mutants, "3,7", 0)] == [3, 7]
+    assert [mutant["first"] for mutant in chosen(mutants, "", 4)] == [0, 3, 6, 9]
+
+
+def test_only_what_differs_is_told() -> None:
+    assert change("pay(amount, to=client)", "pay(None, to=client)") == "…pay([amount -> None]"
