@@ -39,23 +39,18 @@ class Reference:
         return {"mid": plain(self.mid), "taken_at": self.taken_at.isoformat(), "sources": self.sources}
 
 
-def reference_for(pair: Pair, *, now: datetime) -> Reference:
-    """
-    Find the pair's reference. One query.
-
-    :raises NoReference: there is none one may rely on; the sentence says why.
-    """
-    state = ReferenceState.objects.select_related("latest").filter(pair=pair).first()
-    return _read(pair, state, now=now)
-
-
 def loaded_reference(pair: Pair, *, now: datetime) -> Reference:
     """
-    The same, of a pair read with `reference_state__latest`. No query.
+    The reference of a pair read with `reference_state__latest`. No query.
 
     :raises NoReference: there is none one may rely on; the sentence says why.
     """
-    return _read(pair, getattr(pair, "reference_state", None), now=now)
+    state: ReferenceState | None = getattr(pair, "reference_state", None)
+    latest = state.latest if state else None
+    status = latest.status_at(now) if latest else Status.MISSING
+    if latest is None or latest.mid is None or status != Status.OK:
+        raise NoReference(pair=pair.code, why=WHY[status])
+    return Reference(latest.mid, latest.taken_at, latest.sources)
 
 
 def why_lapsed(pair: Pair) -> NoReference | None:
@@ -63,14 +58,6 @@ def why_lapsed(pair: Pair) -> NoReference | None:
     if ReferenceState.objects.filter(pair=pair, latest__valid_until__gt=DatabaseClock()).exists():
         return None
     return NoReference(pair=pair.code, why=WHY[Status.STALE])
-
-
-def _read(pair: Pair, state: ReferenceState | None, *, now: datetime) -> Reference:
-    latest = state.latest if state else None
-    status = latest.status_at(now) if latest else Status.MISSING
-    if latest is None or latest.mid is None or status != Status.OK:
-        raise NoReference(pair=pair.code, why=WHY[status])
-    return Reference(latest.mid, latest.taken_at, latest.sources)
 
 
 @dataclass(frozen=True, slots=True)

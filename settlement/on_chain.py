@@ -34,7 +34,6 @@ class Row:
     wallet: Wallet
     seen: dict[str, Any]
     compared_at: datetime | None
-    compared_by: str
     differences: list[dict[str, str]]
     in_flight: int
 
@@ -102,8 +101,8 @@ def _rows(wanted: QuerySet[Wallet]) -> list[Row]:
 def _row(one: Wallet, last: Reconciliation | None) -> Row:
     seen = (last.of_wallet(one.name) if last else None) or {}
     differences = [found for found in last.differences if found["wallet"] == one.name] if last else []
-    at, by = (last.ended_at, last.ref) if last and seen else (None, "")
-    return Row(one, seen, at, by, differences, one.alive)  # type: ignore[attr-defined]  # annotated
+    at = last.ended_at if last and seen else None
+    return Row(one, seen, at, differences, one.alive)  # type: ignore[attr-defined]  # annotated
 
 
 def read_to(row: Row) -> int | None:

@@ -4,46 +4,38 @@ from typing import Any, get_args
 
 import pytest
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from rfq import operations as rfq_operations
 from settlement import operations, tasks
 from settlement.api_shapes import DepositStatus, WithdrawalStatus
-from settlement.models import Deposit, PayoutAddress, Withdrawal
+from settlement.models import Deposit, Withdrawal
 from settlement.operations import Receipt
 from tests import factories
+from tests.api.money_programs import (
+    CLIENT,
+    LP,
+    NEW_ACCOUNT,
+    NEW_ADDRESS,
+    OTHER_IBAN,
+    WHY,
+    Person,
+    announce,
+    ask,
+    money_market,
+    post,
+)
 from tests.api.parties import Program, code_of
 from tests.factories import REASON, Market
 from trading.lib import clock
 from users import operations as user_operations
 from users.api import ApprovalStatus
-from users.models import ApprovalRequest, AuditEvent, User
-
-CLIENT = ["balance.own", "deposit.own", "withdrawal.own", "destination.own"]
-LP = ["balance.own", "destination.own"]
-IBAN, OTHER_IBAN = "NL91ABNA0417164300", "DE89370400440532013000"
-TRON = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
-NEW_ADDRESS = {"chain": "tron", "address": TRON, "label": "Cold store"}
-NEW_ACCOUNT = {"currency": "EUR", "holder": "Cedar", "number": OTHER_IBAN, "bank": "Commerzbank", "label": "Euros"}
-WHY = {"reason": "We keep no money there any more."}
-
-
-class Person(Program):
-    """Somebody's program with an access token of theirs."""
-
-    def __init__(self, user: User) -> None:
-        self.user = user
-        self.text = user_operations.issue_tokens(user=user, address=None, now=clock.now()).access
-        self.client = Client(enforce_csrf_checks=True)
+from users.models import ApprovalRequest
 
 
 @pytest.fixture
 def market(db: None) -> Market:
-    made = factories.market(eur="10000", usdt="10000")
-    factories.account(None)
-    factories.account(made.client, IBAN, label="Main")
-    return made
+    return money_market()
 
 
 @pytest.fixture
@@ -59,20 +51,6 @@ def leo(market: Market) -> Program:
 @pytest.fixture
 def olga(market: Market) -> Person:
     return Person(factories.user("ops"))
-
-
-def post(program: Program, path: str, body: object = None, key: str = "") -> Any:
-    return program.post(path, body, key=key or factories.unique("money-key"))
-
-
-def ask(tara: Program, amount: str = "4000", key: str = "", **more: str) -> Any:
-    first = PayoutAddress.objects.filter(counterparty=tara.user.counterparty).earliest("pk")
-    to = {"currency": "USDT", "destination": first.ref}
-    return post(tara, "withdrawals", {"amount": amount, **to, **more}, key)
-
-
-def announce(tara: Program, amount: str = "500.25", key: str = "", currency: str = "EUR") -> Any:
-    return post(tara, "deposits", {"currency": currency, "amount": amount}, key)
 
 
 # --- who may what --------------------------------------------------------------------------------
@@ -294,98 +272,6 @@ def test_what_is_not_paid_out(market: Market, tara: Program) -> None:
     assert code_of(ask(tara)) == (403, "withdrawals_cooling_off")
     rfq_operations.freeze_client(client_ref=market.client.ref, actor=None, reason=REASON, now=clock.now())
     assert code_of(ask(tara)) == (403, "client_frozen")
-
-
-# --- where it may go -----------------------------------------------------------------------------
-
-
-def test_a_party_asks_for_an_address_and_two_people_decide(market: Market, tara: Program, olga: Person) -> None:
-    made, again = (
-        post(tara, "addresses", NEW_ADDRESS, "cold-store-1"),
-        post(tara, "addresses", NEW_ADDRESS, "cold-store-1"),
-    )
-
-    assert (made.status_code, made.json()) == (201, again.json())
-    row = made.json()
-    assert (row["status"], row["address"], row["looks_like"]) == ("asked", TRON, [])
-    assert code_of(post(tara, "addresses", NEW_ADDRESS | {"label": "Hot"}, "cold-store-1")) == (409, "key_reused")
-    assert code_of(post(tara, "addresses", NEW_ADDRESS)) == (409, "destination_known")
-    assert code_of(ask(tara, destination=row["ref"])) == (400, "no_such_destination")
-
-    factories.carry("address.add", row["ref"], chain="tron", address=TRON, cooling_hours=24)
-    seen = tara.get(f"addresses/{row['ref']}").json()
-    assert seen["status"] == "approved"
-    assert seen["usable_from"] > seen["approved_at"]
-    assert tara.get("addresses", status="approved").json()["items"][0]["ref"] == row["ref"]
-    assert olga.get(f"addresses/{row['ref']}").json()["asked_by"] == tara.user.username
-    assert post(tara, "addresses", NEW_ADDRESS, "cold-store-1").json()["status"] == "approved"
-
-
-def test_an_address_that_looks_like_an_own_one_is_told(market: Market, tara: Program, leo: Program) -> None:
-    first = post(tara, "addresses", {"chain": "simulated", "address": "abcd-our-own-wxyz"}).json()
-    planted = {"chain": "simulated", "address": "ABCD-planted-WXYZ"}
-
-    assert post(tara, "addresses", planted).json()["looks_like"] == [first["ref"]]
-    assert post(leo, "addresses", planted).json()["looks_like"] == []  # what others have is not told
-
-
-def test_operations_ask_in_a_partys_name_and_for_the_desk(market: Market, tara: Program, olga: Person) -> None:
-    made = post(olga, "addresses", NEW_ADDRESS | {"party": market.meridian.ref}).json()
-    assert (made["reader"], made["counterparty"]) == ("desk", market.meridian.ref)
-    own = NEW_ACCOUNT | {"party": "desk", "number": IBAN}
-    assert post(olga, "bank-accounts", own).json()["counterparty"] is None
-    assert code_of(post(olga, "addresses", NEW_ADDRESS)) == (404, "not_found")  # nobody named
-    assert code_of(post(tara, "addresses", NEW_ADDRESS | {"party": market.meridian.ref})) == (404, "not_found")
-    assert code_of(post(tara, "bank-accounts", own)) == (403, "missing_scope")
-
-
-def test_a_party_asks_for_a_bank_account_and_ends_it(tara: Program, olga: Person) -> None:
-    made = post(tara, "bank-accounts", NEW_ACCOUNT, "euros-account-1")
-    again = post(tara, "bank-accounts", NEW_ACCOUNT | {"number": " ".join(OTHER_IBAN)}, "euros-account-1")
-
-    assert (made.status_code, made.json()) == (201, again.json())
-    ref = made.json()["ref"]
-    assert (made.json()["number"], made.json()["status"]) == (OTHER_IBAN, "asked")
-    assert code_of(post(tara, "bank-accounts", NEW_ACCOUNT | {"bank": "Other"}, "euros-account-1")) == (
-        409,
-        "key_reused",
-    )
-    ended = tara.post(f"bank-accounts/{ref}/ending", {})
-    assert (ended.status_code, ended.json()["status"]) == (200, "ended")
-    assert code_of(tara.post(f"bank-accounts/{ref}/ending", {})) == (409, "destination_ended")
-    assert [row["ref"] for row in tara.get("bank-accounts", status="ended").json()["items"]] == [ref]
-    assert len(olga.get("bank-accounts").json()["items"]) == 3  # the desk's own, too
-
-
-def test_the_desk_says_why_it_ends_one(market: Market, olga: Person) -> None:
-    path = f"addresses/{market.address.ref}/ending"
-    assert code_of(olga.post(path, {})) == (400, "reason_too_short")
-    assert olga.post(path, WHY).json()["status"] == "ended"
-    assert AuditEvent.objects.get(name="address.ended").reason == WHY["reason"]
-
-
-def test_what_may_be_no_destination(market: Market, tara: Program) -> None:
-    bad: list[tuple[dict[str, Any], str]] = [
-        ({"address": TRON[:-1] + "u"}, "bad_address"),
-        ({"chain": "bitcoin"}, "unknown_chain"),
-        ({"address": "T9yD14Nj9j7xAB4dbGeiX9h8unkKHxuWwb"}, "forbidden_address"),
-        ({"address": ""}, "malformed"),
-        ({"label": "x" * 65}, "malformed"),
-        ({"party": "somebody"}, "malformed"),
-    ]
-    for body, code in bad:
-        assert code_of(post(tara, "addresses", NEW_ADDRESS | body)) == (400, code)
-    bad = [
-        ({"number": "DE88370400440532013000"}, "bad_iban"),
-        ({"number": "?", "is_iban": False}, "bad_account_number"),
-        ({"bic": "NO"}, "bad_bic"),
-        ({"holder": "   "}, "incomplete_account"),
-        ({"currency": "USDT"}, "no_such_currency"),
-        ({"holder": "x" * 141}, "malformed"),
-    ]
-    for body, code in bad:
-        assert code_of(post(tara, "bank-accounts", NEW_ACCOUNT | body)) == (400, code)
-    assert code_of(post(tara, "bank-accounts", NEW_ACCOUNT | {"label": "main"})) == (409, "label_taken")
 
 
 # --- lists ---------------------------------------------------------------------------------------

@@ -48,9 +48,14 @@ def take(*mids: str, seconds: float = 0, age: float = 0) -> ReferenceRate:
     return made
 
 
+def reference_for(pair: Pair, *, now: datetime) -> references.Reference:
+    """As whoever trades reads it."""
+    return references.loaded_reference(Pair.objects.select_related("reference_state__latest").get(pk=pair.pk), now=now)
+
+
 def refusal(pair: Pair, seconds: float) -> str:
     with pytest.raises(NoReference) as told:
-        references.reference_for(pair, now=at(seconds))
+        reference_for(pair, now=at(seconds))
     assert told.value.code == "no_reference"
     return told.value.sentence
 
@@ -79,7 +84,7 @@ def test_a_round_stores_ticks_and_the_median(pair: Pair) -> None:
         ("s0", at(-2), NOON),
         ("s1", at(-2), NOON),
     ]
-    found = references.reference_for(pair, now=at(27))
+    found = reference_for(pair, now=at(27))
     assert found.snapshot() == {"mid": "0.921", "taken_at": NOON.isoformat(), "sources": made.sources}
 
 
@@ -87,7 +92,7 @@ def test_the_reference_takes_one_query(pair: Pair, round_trips: Any) -> None:
     take("0.92", "0.922")
 
     with round_trips() as counted:
-        references.reference_for(pair, now=NOON)
+        reference_for(pair, now=NOON)
     assert counted.total == 1
 
 
@@ -125,7 +130,7 @@ def test_a_pair_made_by_another_way_gets_limits_too(pair: Pair) -> None:
 
     operations.take_rates(answers=said("3.67", "3.671", when=NOON, pair="USDT/AED"), now=NOON)
 
-    assert references.reference_for(other, now=NOON).mid == Decimal("3.6705")
+    assert reference_for(other, now=NOON).mid == Decimal("3.6705")
     assert "too few sources" in refusal(pair, 0)
 
 
@@ -135,7 +140,7 @@ def test_a_pair_made_by_another_way_gets_limits_too(pair: Pair) -> None:
 def test_it_is_not_used_past_its_time_though_nobody_judges_any_more(pair: Pair) -> None:
     take("0.92", "0.922")
 
-    assert references.reference_for(pair, now=at(29.9)).mid == Decimal("0.921")
+    assert reference_for(pair, now=at(29.9)).mid == Decimal("0.921")
     assert "too old" in refusal(pair, 30)
 
 
@@ -156,7 +161,7 @@ def test_sources_that_agree_again_are_a_reference_at_once(pair: Pair) -> None:
     take("0.92", "0.95")
 
     assert take("0.92", "0.921", seconds=5).status == "ok"
-    assert references.reference_for(pair, now=at(5)).mid == Decimal("0.9205")
+    assert reference_for(pair, now=at(5)).mid == Decimal("0.9205")
 
 
 def test_a_jump_is_absurd_until_all_sources_say_so_often_enough(pair: Pair) -> None:
@@ -165,7 +170,7 @@ def test_a_jump_is_absurd_until_all_sources_say_so_often_enough(pair: Pair) -> N
     statuses = [take("1.2", "1.2", seconds=5 * step).status for step in range(1, 8)]
 
     assert statuses == ["absurd"] * 5 + ["ok"] * 2
-    assert references.reference_for(pair, now=at(35)).mid == Decimal("1.2")
+    assert reference_for(pair, now=at(35)).mid == Decimal("1.2")
 
 
 def test_an_absurd_reference_is_refused(pair: Pair) -> None:
@@ -240,7 +245,7 @@ def test_losing_and_finding_a_reference_is_recorded_once(pair: Pair) -> None:
 @pytest.mark.parametrize(("price", "is_fine"), [("0.9016", 1), ("0.9384", 1), ("0.9015", 0), ("0.9385", 0)])
 def test_a_price_may_reach_the_end_of_the_band(pair: Pair, price: str, *, is_fine: int) -> None:
     take("0.92", "0.92")
-    reference = references.reference_for(pair, now=NOON)
+    reference = reference_for(pair, now=NOON)
     policy = ReferencePolicy.objects.select_related("pair").get(pair=pair)
 
     if is_fine:
@@ -287,7 +292,7 @@ def test_a_late_worker_does_not_turn_time_back(pair: Pair) -> None:
     take("0.92", "0.92", seconds=10)
 
     assert operations.take_rates(answers=said("0.9", "0.9", when=NOON), now=NOON) == []
-    assert references.reference_for(pair, now=at(10)).mid == Decimal("0.92")
+    assert reference_for(pair, now=at(10)).mid == Decimal("0.92")
 
 
 def test_old_rates_are_swept_but_the_ones_in_use(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -324,7 +329,7 @@ def test_the_job_asks_the_sources_and_takes_what_they_say(pair: Pair, monkeypatc
 
     jobs.run_all()
 
-    assert references.reference_for(pair, now=clock.now()).mid == Decimal("0.92")
+    assert reference_for(pair, now=clock.now()).mid == Decimal("0.92")
     assert {source.name: source.problem for source in RateSource.objects.all()} == {
         "one": "",
         "two": "",
@@ -347,4 +352,4 @@ def test_the_job_that_sweeps_keeps_so_many_days(pair: Pair, settings: Any) -> No
 def test_a_market_of_the_tests_can_be_traded(db: None) -> None:
     market = factories.market()
 
-    assert references.reference_for(market.pair, now=clock.now()).mid == Decimal("0.92")
+    assert reference_for(market.pair, now=clock.now()).mid == Decimal("0.92")

@@ -9,7 +9,7 @@ from settlement import operations, tasks
 from settlement.models import ArrivalWatch, Balance, Deposit, Settlement
 from settlement.wallets import simulated
 from tests import factories, jobs
-from tests.api.test_money import Person
+from tests.api.money_programs import Person
 from tests.console.conftest import verified_client
 from tests.factories import Market
 from tests.probes import refused, sql

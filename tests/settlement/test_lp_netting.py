@@ -13,7 +13,7 @@ from settlement.operations.lp_payments import MoreThanOwed, open_between
 from tests import factories
 from tests.factories import Market
 from tests.probes import refused, sql
-from tests.settlement.test_lp_payments import approved, came, copy_of, net, owed, sent
+from tests.settlement.lp_paying import approved, came, copy_of, net, owed, sent
 from trading.lib import clock
 from users.models import User
 

@@ -10,7 +10,7 @@ from settlement.models import Balance, Deposit, SimulatedTransaction, Wallet
 from settlement.own_acts.deposits import NotNow
 from settlement.wallets import simulated
 from tests import factories
-from tests.api.test_money import Person
+from tests.api.money_programs import Person
 from tests.factories import Market
 from tests.probes import refused, sql
 from tests.settlement import chain

@@ -1,15 +1,14 @@
 """Withdrawals: held, approved by two, sent by bank or on chain, returned; and what the database refuses."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from settlement import ledger, operations, tasks
+from settlement import operations, tasks
 from settlement.ledger import InsufficientBalance
-from settlement.models import Balance, BankAccount, Transfer, Withdrawal
+from settlement.models import BankAccount, Transfer, Withdrawal
 from settlement.operations import Wish
 from settlement.operations.deposits import NoReference, NotAnAmount, OtherDeposit
 from settlement.operations.withdrawals import (
@@ -26,10 +25,9 @@ from tests.concurrency.threads import at_once
 from tests.factories import REASON, Market
 from tests.probes import refused, sql
 from tests.settlement.books import books, events
-from tests.users.approvals import execute_by_hand
+from tests.settlement.taking_out import approved, ask, ask_usdt, by_hand, money, sent, signed, status
 from trading.lib import clock
 from trading.lib.errors import NotFound
-from trading.lib.money import USDT
 from trading.lib.states import IllegalTransition
 from users import acts
 from users.capabilities import MissingCapability
@@ -53,53 +51,6 @@ def bank(market: Market) -> BankAccount:
 @pytest.fixture
 def olga(market: Market) -> User:
     return factories.user("ops")
-
-
-def ask(
-    market: Market,
-    amount: str = "4000",
-    currency: str = "EUR",
-    to: str = "main",
-    *,
-    key: str = "",
-    by: User | None = None,
-) -> Any:
-    wish = Wish(currency, Decimal(amount) if amount else None, to)
-    return operations.request_withdrawal(
-        wish=wish, actor=by or market.tara, key=key or factories.unique("key"), now=clock.now()
-    )
-
-
-def ask_usdt(market: Market, amount: str = "4000", **more: Any) -> Any:
-    return ask(market, amount, "USDT", market.address.ref, **more)
-
-
-def signed(row: Withdrawal) -> dict[str, Any]:
-    to = row.account or row.address
-    assert to is not None
-    return {"amount": f"{row.amount:.{row.asset.scale}f}", "currency": row.asset_id, "destination": to.ref}
-
-
-def approved(row: Any) -> Any:
-    factories.carry("withdrawal.approve", row.ref, **signed(row))
-    row.refresh_from_db()
-    return row
-
-
-def sent(row: Withdrawal, olga: User, reference: str = "OUT-1") -> Withdrawal:
-    return operations.record_sent(ref=approved(row).ref, bank_reference=reference, actor=olga, now=clock.now())
-
-
-def money(market: Market, currency: str = "EUR") -> Any:
-    """What is on the balance, and what of it is held."""
-    row = Balance.objects.select_related("account__asset").get(account__code=f"client:{market.client.ref}:{currency}")
-    unit = Decimal(10) ** row.account.asset.scale
-    return row.posted / unit, row.held / unit
-
-
-def status(row: Withdrawal) -> str:
-    row.refresh_from_db()
-    return str(row.status)
 
 
 # --- asked for -----------------------------------------------------------------------------------
@@ -351,117 +302,3 @@ def test_many_at_once_never_take_more_than_there_is(market: Market, bank: BankAc
 
     assert answers.count("insufficient_balance") == 5
     assert money(market) == (10_000, 9_000)
-
-
-# --- what the database refuses, whoever asks and by whichever way ---------------------------------
-
-
-def by_hand(market: Market, account: BankAccount, *, amount: int = 5) -> None:
-    sql(
-        "insert into settlement_withdrawal (ref, client_id, asset_id, amount, fee, account_id, requested_by_id, key,"
-        " status, reason, detail, created_at, updated_at) values ('WDR-1', %s, 'EUR', %s, 0, %s, %s, 'x', 'requested',"
-        " '', '', now(), now())",
-        market.client.pk,
-        amount,
-        account.pk,
-        market.tara.pk,
-    )
-
-
-def test_nothing_is_asked_for_past_the_rules(market: Market, bank: BankAccount) -> None:
-    with refused("MN25"):
-        by_hand(market, bank)
-    for account in (factories.account(market.meridian), factories.asked_account(market.client, "NL91ABNA0417164300")):
-        with refused("MN20"):
-            by_hand(market, account)
-    with refused("withdrawal_positive"):
-        by_hand(market, bank, amount=0)
-    market.client.move(Counterparty.Status.FROZEN, at=clock.now())
-    with refused("MN21"):
-        by_hand(market, bank)
-
-
-def test_nothing_goes_out_past_the_rules(market: Market, bank: BankAccount, olga: User) -> None:
-    row = ask(market)
-    with refused(f"MN22 .*{TWO}"):
-        sql("update settlement_withdrawal set status = 'approved'")
-    with refused("has no step requested>confirmed"):
-        sql("update settlement_withdrawal set status = 'confirmed', sent_at = now()")
-    with refused("MN25"):
-        sql("update settlement_withdrawal set status = 'cancelled', reason = 'X'")
-    approved(row)
-    with refused("withdrawal_sent_by_bank"):
-        sql("update settlement_withdrawal set status = 'sent'")
-    with refused("MN25"):
-        sql("update settlement_withdrawal set status = 'sent', bank_reference = 'X'")
-    with refused("withdrawal_paid_on_chain"):
-        sql("update settlement_withdrawal set status = 'paying'")
-    operations.record_sent(ref=row.ref, bank_reference="OUT", actor=olga, now=clock.now())
-    with refused(f"MN24 .*{TWO}"):
-        sql("update settlement_withdrawal set status = 'returned', return_reference = 'X'")
-    with refused("MN23"):
-        sql("update settlement_withdrawal set bank_reference = 'other'")
-
-
-def test_what_was_asked_for_is_frozen(market: Market, bank: BankAccount) -> None:
-    ask(market)
-    changes = (
-        "amount = 1",
-        "fee = 1",
-        "account_id = null",
-        "client_id = client_id + 1",
-        "asset_id = 'USDT'",
-        "key = 'x'",
-    )
-    for change in changes:
-        with refused("may only change"):
-            sql(f"update settlement_withdrawal set {change}")  # noqa: S608 - the test's own words
-    with refused("never changed or removed|permission denied"):
-        sql("delete from settlement_withdrawal")
-
-
-def test_nothing_counts_as_executed_without_its_effect(market: Market, bank: BankAccount, olga: User) -> None:
-    row = ask(market)
-    request = factories.propose("withdrawal.approve", row.ref, **signed(row))
-    with refused("DC45"):
-        execute_by_hand(request, factories.founders()[1])
-    other = sent(ask(market), olga)
-    request = factories.propose("withdrawal.return", other.ref, return_reference="BACK")
-    with refused("DC45"):
-        execute_by_hand(request, factories.founders()[1])
-
-
-def test_a_transfer_pays_what_was_approved_once(market: Market) -> None:
-    row = approved(ask_usdt(market))
-    values: dict[str, Any] = {
-        "withdrawal": row,
-        "wallet": market.wallet,
-        "to_address": market.address.address,
-        "amount_minor": 4_000_000_000,
-        "nonce": 77,
-        "created_at": clock.now(),
-        "updated_at": clock.now(),
-    }
-    for change in ({"amount_minor": 4_000_000_001}, {"to_address": "mine"}):
-        with refused("MN26"):
-            Transfer.objects.create(**(values | change))
-    settlement = factories.fill(market).settlement
-    of_both = {"settlement": settlement, "amount_minor": ledger.minor(settlement.base_amount, USDT)}
-    with refused("transfer_of_one"):
-        Transfer.objects.create(**(values | of_both))
-    with refused("transfer_withdrawal_one_alive"):
-        Transfer.objects.create(**values)
-        Transfer.objects.create(**(values | {"nonce": 78, "generation": 2}))
-    row.move("paying", at=clock.now())
-    row.move("needs_review", at=clock.now(), reason="doubted")
-    with refused("MN26"):
-        Transfer.objects.create(**values)
-
-
-def test_nobody_approves_what_they_proposed(market: Market, bank: BankAccount) -> None:
-    row = ask(market)
-    first, _second = factories.founders()
-    request = factories.propose("withdrawal.approve", row.ref, **signed(row))
-    with refused("DC23"):
-        execute_by_hand(request, first)
-    assert timedelta(hours=24) == request.expires_at - request.created_at

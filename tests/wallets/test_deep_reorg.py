@@ -11,7 +11,7 @@ from tests.factories import Market
 from tests.probes import refused
 from tests.settlement.books import assert_books_are_right, events, reason, steps
 from tests.settlement.conftest import MovingClock
-from tests.settlement.test_withdrawals import approved, ask_usdt
+from tests.settlement.taking_out import approved, ask_usdt
 from tests.wallets import node as nodes
 from tests.wallets.node import Node
 from tests.wallets.paying import PAID, finish, follow, paid, sent

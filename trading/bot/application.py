@@ -160,11 +160,11 @@ def _file(message: Message) -> Attachment | None:
     origin = _origin(message.forward_origin)
     if document := message.document:
         name, kind = document.file_name or "file", document.mime_type or ""
-        return Attachment(document.file_id, document.file_unique_id, name, kind, document.file_size or 0, origin)
+        return Attachment(document.file_id, name, kind, document.file_size or 0, origin)
     if message.photo:
         photo = max(message.photo, key=lambda size: size.width * size.height)
         size = photo.file_size or 0
-        return Attachment(photo.file_id, photo.file_unique_id, "photo.jpg", "image/jpeg", size, origin)
+        return Attachment(photo.file_id, "photo.jpg", "image/jpeg", size, origin)
     return None
 
 

@@ -23,7 +23,6 @@ class Attachment:
     """
 
     file_id: str
-    unique_id: str
     name: str
     media_type: str
     size: int

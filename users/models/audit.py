@@ -13,8 +13,6 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
-HASH_BYTES = 32
-
 
 class AuditEvent(models.Model):
     """One act: who did what to what, from where, why, and what it changed."""
