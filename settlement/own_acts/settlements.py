@@ -4,6 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from django.db.models import Model
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as lazy
@@ -12,12 +13,13 @@ from settlement import autosettle, policies
 from settlement.models import Settlement, SettlementPolicy
 from settlement.operations import releasing, reviewing
 from settlement.operations.releasing import NotReleasable, locked, require_payable
+from settlement.own_acts.limits import ChangeLimits, Limits
 from settlement.own_acts.proofs import void_of
 from trading.lib.errors import Conflict, NotFound
 from users import acts, audit
 from users.acts import Act, Line, Payload
 from users.models import ApprovalRequest
-from users.own_acts.base import BadPayload, grouped, is_number
+from users.own_acts.base import BadPayload, is_number
 
 Status = Settlement.Status
 RELEASABLE = (Status.FLAGGED_OFF, Status.AWAITING_APPROVAL)
@@ -215,7 +217,7 @@ class ReleaseBacklog(Act):
         }
 
 
-class ChangeSettlementPolicy(Act):
+class ChangeSettlementPolicy(ChangeLimits):
     """
     Other limits: ``{"release_threshold": "100000", "backlog_batch": 50, "most_waiting": 2000, "oldest_hours": 72,
     "sla_minutes": 15}``.
@@ -225,45 +227,22 @@ class ChangeSettlementPolicy(Act):
 
     name, title, subject_type = "settlement_policy.change", lazy("Change settlement limits"), "settlement_policy"
     fields: ClassVar[dict[str, str | Promise]] = policies.FIELDS
+    terms: ClassVar[Limits] = policies
+    policy: ClassVar[type[Model]] = SettlementPolicy
+    same: ClassVar[type[Conflict]] = SamePolicy
 
-    def state(self, subject_ref: str) -> dict[str, object]:
-        """The limits as they are."""
-        if subject_ref != policies.SUBJECT:
-            raise NotFound
-        return policies.values_of(policies.current())
-
-    def check(self, subject_ref: str, payload: Payload) -> None:
-        """Numbers within their bounds, and something that changes."""
-        now = self.state(subject_ref)
-        _values(payload)
-        if now == dict(payload):
-            raise SamePolicy
-
-    def describe(self, subject_ref: str, payload: Payload) -> list[Line]:
-        """Each limit, now and after."""
-        now = self.state(subject_ref)
-        return [
-            Line(words, grouped(now[name]), grouped(payload.get(name, "–"))) for name, words in policies.FIELDS.items()
-        ]
+    def columns(self, payload: Payload) -> dict[str, Any]:
+        """Numbers within their bounds."""
+        for name, highest in policies.HIGHEST.items():
+            if not is_number(payload[name], 1, highest):
+                raise BadPayload(field=name)
+        threshold = policies.amount_of(payload["release_threshold"])
+        if threshold is None or not 0 < threshold < LARGEST_THRESHOLD:
+            raise BadPayload(field="release_threshold")
+        return {**payload, "release_threshold": threshold}
 
     def execute(self, request: ApprovalRequest, *, now: datetime) -> str:
         """Write the next version down."""
-        self.check(request.subject_ref, request.payload)
-        before = policies.current()
-        values = _values(request.payload)
-        made = SettlementPolicy.objects.create(version=before.version + 1, made_at=now, **values)
-        change = acts.carried(request, before=policies.values_of(before), after=policies.values_of(made))
+        change = self.write(request, now=now)
         audit.record("settlement_policy.changed", actor=request.requested_by, subject=request, at=now, change=change)
         return _("The limits of settlement are changed.")
-
-
-def _values(payload: Payload) -> dict[str, Any]:
-    if set(payload) != set(policies.FIELDS):
-        raise BadPayload(field="terms")
-    for name, highest in policies.HIGHEST.items():
-        if not is_number(payload[name], 1, highest):
-            raise BadPayload(field=name)
-    threshold = policies.amount_of(payload["release_threshold"])
-    if threshold is None or not 0 < threshold < LARGEST_THRESHOLD:
-        raise BadPayload(field="release_threshold")
-    return {**payload, "release_threshold": threshold}
