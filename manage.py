@@ -11,6 +11,7 @@ from django.db import OperationalError
 from trading.sandbox import localenv
 
 SETS_UP = {"desk", "smoke", "bench_bot"}
+NO_CONNECTION = ("connection failed", "connection timeout expired")  # what psycopg says when it never had one
 
 
 def main() -> None:
@@ -27,7 +28,7 @@ def main() -> None:
     except (ImproperlyConfigured, localenv.SetupError) as error:
         sys.exit(f"manage.py: {error}")
     except OperationalError as error:
-        if not str(error).startswith("connection failed"):
+        if not str(error).startswith(NO_CONNECTION):
             raise
         sys.exit(f"manage.py: PostgreSQL cannot be used: start it, or correct DATABASE_URL. {error}")
 
