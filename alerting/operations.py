@@ -3,10 +3,13 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from django.db.models import QuerySet
+
 from alerting.inbox import Outgoing, Payload, chat_of, storable
 from alerting.models import Alert, Heartbeat, InboundUpdate, LiveCard, MailAddress, OutboundMessage
 from trading.lib import jobs
 from trading.lib.operations import operation
+from trading.lib.prepared import Read, any_of
 from users import audit, context
 from users.models import TelegramLink
 
@@ -239,11 +242,18 @@ def _close_address(message: OutboundMessage, now: datetime) -> None:
 
 
 def _open_chats(chat_ids: Iterable[int], now: datetime) -> None:
-    closed = TelegramLink.objects.select_related("user").filter(telegram_id__in=chat_ids, ended_at=None)
-    for link in closed.exclude(unreachable_at=None).select_for_update(of=("self",)).order_by("pk"):
+    for link in CLOSED.rows(chats=list(chat_ids)):
         TelegramLink.objects.filter(pk=link.pk).update(unreachable_at=None)
         change = audit.Change(after={"telegram_id": link.telegram_id})
         audit.record("telegram.reachable", actor=link.user, subject=link.user, at=now, change=change)
+
+
+def _closed() -> QuerySet[TelegramLink]:
+    links = TelegramLink.objects.select_related("user").filter(telegram_id__in=any_of("chats", "bigint"), ended_at=None)
+    return links.exclude(unreachable_at=None).select_for_update(of=("self",)).order_by("pk")
+
+
+CLOSED = Read(_closed)
 
 
 def _queue_answers(update: InboundUpdate, answers: Sequence[Outgoing], now: datetime) -> None:

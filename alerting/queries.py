@@ -5,16 +5,23 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from alerting.models import Heartbeat, InboundUpdate, LiveCard, OutboundMessage
+from trading.lib.prepared import Given, Read
 
 SILENT_AFTER = timedelta(seconds=60)  # a process that has not shown itself for so long is not there
 MOST_RESUMED = 1000
 UNSETTLED = (OutboundMessage.Status.WAITING, OutboundMessage.Status.SENDING)
+IN_CHAT = {"chat_id": Given("chat")}
+NEXT_UPDATE = Read(
+    lambda: InboundUpdate.objects.filter(**IN_CHAT, status=InboundUpdate.Status.WAITING).order_by("update_id")[:1]
+)
+NEXT_MESSAGE = Read(
+    lambda: OutboundMessage.objects.filter(**IN_CHAT, status__in=UNSETTLED).select_related("user").order_by("pk")[:1]
+)
 
 
 def next_update(chat_id: int) -> InboundUpdate | None:
     """Find the first update of the chat that still waits, in Telegram's order."""
-    waiting = InboundUpdate.objects.filter(chat_id=chat_id, status=InboundUpdate.Status.WAITING)
-    return waiting.order_by("update_id").first()
+    return NEXT_UPDATE.first(chat=chat_id)
 
 
 def was_handled(chat_id: int, message_id: int | None) -> bool:
@@ -26,8 +33,7 @@ def was_handled(chat_id: int, message_id: int | None) -> bool:
 
 def next_message(chat_id: int) -> OutboundMessage | None:
     """Find the first message to the chat that is not through, in the order they were written."""
-    unsettled = OutboundMessage.objects.filter(chat_id=chat_id, status__in=UNSETTLED).select_related("user")
-    return unsettled.order_by("pk").first()
+    return NEXT_MESSAGE.first(chat=chat_id)
 
 
 def unsettled_mail(key: str) -> OutboundMessage | None:

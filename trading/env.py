@@ -228,6 +228,7 @@ def database(name: str, *, silence: int, options: str = "") -> dict[str, object]
     settings: dict[str, object] = env.db_url_config(text(name))
     if not str(settings["ENGINE"]).endswith("postgresql"):
         raise ImproperlyConfigured(f"{name} must be a postgresql:// address; the desk runs on nothing else.")
+    settings["ENGINE"] = "trading.lib.postgresql"
     given = settings.get("OPTIONS")
     idle, interval = probes(silence)
     patience = {"connect_timeout": silence, "tcp_user_timeout": silence * 1000}

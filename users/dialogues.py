@@ -9,12 +9,17 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext_lazy as _
 
+from trading.lib import prepared
 from trading.lib.errors import Conflict
 from trading.lib.ids import new_ref
+from trading.lib.prepared import Given, Read
 from users.callbacks import StaleButton
 from users.models import CallbackToken, Dialogue, User
 
 LIFE = timedelta(minutes=15)
+
+LEAVE = "update users_dialogue set asks = '', ended_at = %s where user_id = %s and ended_at is null"
+LAST = Read(lambda: Dialogue.objects.filter(user=Given("user")).order_by("pk")[:1])
 
 
 class DialogueOver(Conflict):
@@ -64,7 +69,8 @@ def end(dialogue: Dialogue, *, key: str, now: datetime) -> None:
 
 def leave(user: User, *, now: datetime) -> None:
     """Close whatever is open: the person turned to something else. One query."""
-    Dialogue.objects.filter(user=user, ended_at=None).update(asks="", ended_at=now)
+    with prepared.cursor() as cursor:
+        cursor.execute(LEAVE, [now, user.pk])
 
 
 def waiting(user: User, *, key: str, now: datetime) -> Dialogue | None:
@@ -74,7 +80,7 @@ def waiting(user: User, *, key: str, now: datetime) -> Dialogue | None:
     :param key: of the update; one that was taken down already belongs to its conversation still.
     :raises DialogueExpired: something was, but too long ago; that is said once.
     """
-    dialogue = Dialogue.objects.filter(user=user).first()
+    dialogue = LAST.first(user=user.pk)
     if dialogue is None:
         return None
     if dialogue.heard == key:

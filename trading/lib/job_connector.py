@@ -1,6 +1,5 @@
 """How a worker takes jobs and reports them done: its own connections, beside those of the jobs."""
 
-import select
 from typing import Any
 
 from procrastinate.contrib.django.utils import connector_params
@@ -8,7 +7,7 @@ from procrastinate.psycopg_connector import PsycopgConnector
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
-NOW = 0
+from trading.lib.postgresql import is_heard
 
 
 def build() -> PsycopgConnector:
@@ -35,6 +34,5 @@ async def _check(connection: AsyncConnection) -> None:
 
     :raises psycopg.OperationalError: it is closed.
     """
-    readable, _writable, _failed = select.select([connection.fileno()], [], [], NOW)
-    if readable:
+    if is_heard(connection.fileno()):
         await AsyncConnectionPool.check_connection(connection)

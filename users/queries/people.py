@@ -9,6 +9,7 @@ from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
 
 from trading.lib import clock
 from trading.lib.errors import NotFound
+from trading.lib.prepared import Given, Read
 from users.errors import NotActive, NotLinked
 from users.models import (
     Counterparty,
@@ -208,10 +209,16 @@ def user_of_telegram(telegram_id: int) -> User:
     :raises NotLinked: nobody has this account.
     :raises NotActive: the user may not act at present.
     """
-    links = TelegramLink.objects.select_related("user__counterparty", "user__person")
-    link = links.filter(telegram_id=telegram_id, ended_at=None).first()
+    link = LINKED.first(telegram_id=telegram_id)
     if link is None:
         raise NotLinked
     if not link.user.is_active:
         raise NotActive
     return link.user
+
+
+LINKED = Read(
+    lambda: TelegramLink.objects.select_related("user__counterparty", "user__person").filter(
+        telegram_id=Given("telegram_id"), ended_at=None
+    )
+)
