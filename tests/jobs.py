@@ -9,6 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.periodic import PeriodicRegistry
 
 from tests.one_thread import in_one_thread
+from trading.lib import job_connector
 
 
 def run_all(*, queues: list[str] | None = None) -> None:
@@ -22,7 +23,7 @@ def run_all(*, queues: list[str] | None = None) -> None:
 
 async def _work(queues: list[str] | None) -> None:
     with in_one_thread(asyncio.get_running_loop()):
-        connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]
+        connector = job_connector.build()
         async with app.with_connector(connector).open_async() as worker:
             worker.periodic_registry = PeriodicRegistry()
             await worker.run_worker_async(

@@ -10,6 +10,7 @@ from procrastinate.contrib.django import app
 from procrastinate.periodic import PeriodicRegistry
 
 from tests.one_thread import in_one_thread
+from trading.lib import job_connector
 
 BUSY = """
     select exists (
@@ -65,7 +66,7 @@ class Worker:
 
     async def _work(self) -> None:
         self._loop = asyncio.get_running_loop()
-        connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]
+        connector = job_connector.build()
         with in_one_thread(self._loop):
             async with app.with_connector(connector).open_async() as worker_app:
                 worker_app.periodic_registry = PeriodicRegistry()  # a round of no sources would judge a test's rates

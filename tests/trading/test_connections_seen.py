@@ -21,7 +21,7 @@ ENDED = "select pg_terminate_backend(%s, 5000)"  # and wait until it has
 def kept(db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The test's own is kept, as in production."""
     monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 600)
-    monkeypatch.setitem(connection.settings_dict, "CONN_HEALTH_CHECKS", True)
+    monkeypatch.setitem(connection.settings_dict, "CONN_HEALTH_CHECKS", 1)
     connection.close()
     yield
     connection.close()

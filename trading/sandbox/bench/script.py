@@ -11,7 +11,7 @@ import re
 from rfq.operations.taking import TAKE
 
 OF_TRADE = {"fill": "fill_ref", "settlement": "settlement_ref"}
-REF = "translate(upper(left(md5(random()::text), 8)), '01', 'GH')"
+REF = "translate(upper(left(md5(random()::text), 12)), '01', 'GH')"
 JOB = "procrastinate_job_to_defer_v1"
 RATE = """join rfq_referencestate as state on state.pair_id = pair.id
 join rfq_referencerate as rate on rate.id = state.latest_id"""
