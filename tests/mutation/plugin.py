@@ -54,6 +54,10 @@ def pytest_runtestloop(session: pytest.Session) -> bool:
     functions = dict(functions_of(import_module(".".join(path.with_suffix("").parts).removesuffix(".__init__"))))
     runs = Runs(session)
     runs.watch([function.__code__ for function in functions.values()])
+    name = mutants[0]["function"]
+    control = {"first": 1, "last": sys.maxsize, "source": path.read_text()}
+    if (outcome := runs.try_on(control, functions[name], path)) != SURVIVED:
+        raise pytest.UsageError(f"with the code as it is a fork's tests end with: {outcome}")
     outcomes: Counter[str] = Counter()
     for mutant in mutants:
         outcome = runs.try_on(mutant, functions[mutant["function"]], path)
@@ -163,9 +167,10 @@ class Runs:
 
     def try_on(self, mutant: dict[str, Any], function: FunctionType, path: Path) -> str:
         """What the tests that ran the changed lines say to it."""
-        changed = set(range(mutant["first"], mutant["last"] + 1))
         of_function = {line for code in nested(function.__code__) for *_, line in code.co_lines() if line}
-        of_line = [item for item, ran in self.lines.items() if ran & changed]
+        of_line = [
+            item for item, ran in self.lines.items() if any(mutant["first"] <= line <= mutant["last"] for line in ran)
+        ]
         tests = of_line or [item for item, ran in self.lines.items() if ran & of_function]
         if not tests:
             return NO_TEST
