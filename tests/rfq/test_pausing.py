@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from rfq import operations
+from rfq.errors import NotAnLp
 from rfq.models import Fill, LpTerms, MarketState, Quote, Rfq
 from rfq.operations.pausing import AlreadyFrozen, AlreadyPaused, NotYourPause
 from tests import factories
@@ -169,6 +170,14 @@ def test_the_desks_pause_takes_the_place_of_the_lps_own(market: Market) -> None:
 
 def test_there_is_no_pause_of_its_own_to_end(market: Market) -> None:
     with pytest.raises(NotYourPause):
+        operations.end_own_pause(actor=market.leo, now=clock.now())
+
+
+@pytest.mark.parametrize("whose", ["client", "nobody"])
+def test_only_who_quotes_for_an_lp_ends_a_pause_of_its_own(market: Market, whose: str) -> None:
+    market.leo.counterparty = market.client if whose == "client" else None
+
+    with pytest.raises(NotAnLp):
         operations.end_own_pause(actor=market.leo, now=clock.now())
 
 

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+from decimal import Decimal
 
 import pytest
 from django.db import IntegrityError, ProgrammingError, connection
 
 from settlement import ledger
+from settlement.balances import Holding
 from settlement.ledger import HELD, POSTED, Leg, Posting
-from settlement.models import Asset, LedgerAccount
+from settlement.models import Asset, Balance, Entry, Journal, LedgerAccount
 from tests import factories
 from trading.lib.money import Unit
 
@@ -99,3 +101,29 @@ def test_other_errors_of_the_database_are_no_refusals(db: None) -> None:
 def test_an_error_that_is_not_the_servers_stays_what_it_is() -> None:
     with pytest.raises(IntegrityError, match="not of the server"), ledger.refusals():
         raise IntegrityError("not of the server")
+
+
+def test_rows_of_the_ledger_are_called_by_what_people_look_for(francs: Asset) -> None:
+    account = LedgerAccount(code="fx:CHF", asset=francs, pk=7)
+
+    assert (str(francs), str(account)) == ("CHF", "fx:CHF")
+    assert str(Balance(account=account, posted=5, held=2)) == "7: 5 (2 held)"
+    assert str(Journal(key="hold:FIL-1")) == "hold:FIL-1"
+    assert str(Entry(account=account, layer=HELD, amount=-2)) == "7 H -2"
+
+
+@pytest.mark.parametrize(
+    ("posted", "held", "available", "used"), [("5", "2", "3", "0"), ("2", "5", "0", "3"), ("2", "2", "0", "0")]
+)
+def test_what_is_held_beyond_what_there_is_is_credit(posted: str, held: str, available: str, used: str) -> None:
+    balance = Holding(CHF, Decimal(posted), Decimal(held), credit=Decimal(0))
+
+    assert (balance.available, balance.credit_used) == (Decimal(available), Decimal(used))
+    assert not balance.is_empty
+
+
+def test_a_balance_with_nothing_to_say_is_empty() -> None:
+    none = Decimal(0)
+
+    assert Holding(CHF, none, none, none).is_empty
+    assert not Holding(CHF, none, none, Decimal(1)).is_empty

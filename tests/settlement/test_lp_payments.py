@@ -221,6 +221,8 @@ def test_with_the_flag_off_it_waits_with_the_reason(market: Market, olga: User, 
     approved(row)
     run_money()
     assert (status(row), row.reason) == ("approved", "auto_settlement_off")
+    assert operations.pay_lps_waiting(now=clock.now()) == 1
+    assert "settlement.pay_lp" not in jobs.names()
     factories.turn_flag_on()
     assert operations.pay_lps_waiting(now=clock.now()) == 1
     run_money()

@@ -136,7 +136,7 @@ def test_same_key_is_the_same_proposal(cast: Desk) -> None:
     first = proposing(cast, key="once")
 
     assert proposing(cast, key="once") == first
-    with pytest.raises(errors.KeyReused):
+    with pytest.raises(errors.KeyReused, match=first.ref):
         proposing(cast, key="once", payload={"roles": ["admin"]})
     assert AuditEvent.objects.filter(name="approval.proposed", subject_ref=first.ref).count() == 1
 

@@ -16,6 +16,7 @@ from trading.lib import clock
 from users import operations
 from users.errors import WrongCode
 from users.models import AuditEvent, Role, SignInAttempts, TotpDevice, User
+from users.operations import signing_in
 from users.operations.signing_in import COOL_OFF, KNOWN_FOR, LIMITS, WINDOW, LockedOut, Scope, WrongPassword
 
 HOME, CAFE = "192.0.2.7", "198.51.100.9"
@@ -258,6 +259,16 @@ def test_rehash_at_the_next_sign_in_when_the_parameters_grew(olga: User, monkeyp
     assert identify_hasher(after).verify(PASSWORD, after)
     assert User.objects.get(pk=olga.pk).password == after
     assert AuditEvent.objects.filter(name="password.rehashed", subject_ref=olga.ref).count() == 1
+
+
+def test_rehash_leaves_a_password_that_was_changed_meanwhile(olga: User) -> None:
+    meanwhile = User.objects.get(pk=olga.pk)
+    signing_in._rehash(user=meanwhile, password=PASSWORD, now=clock.now())
+
+    signing_in._rehash(user=olga, password=PASSWORD, now=clock.now())
+
+    assert User.objects.get(pk=olga.pk).password == meanwhile.password
+    assert AuditEvent.objects.filter(name="password.rehashed").count() == 1
 
 
 # --- the second factor -----------------------------------------------------------------------
