@@ -13,7 +13,7 @@ from settlement.operations.deposits import NoBankDetails, NoReference, NotAnAmou
 from settlement.operations.lp_payments import MoreThanOwed, NothingOwed, NoWay, OtherLpPayment, open_between
 from settlement.operations.withdrawals import BankReferenceTaken, NotByBank
 from settlement.own_acts.deposits import NotNow
-from tests import factories
+from tests import factories, jobs
 from tests.concurrency.threads import at_once
 from tests.factories import REASON, Market
 from tests.probes import refused, sql
