@@ -24,7 +24,6 @@ from tests.remembered import remembered
 from tests.users.keys import collected
 from trading.api import api
 from trading.lib import clock
-from trading.wsgi import application
 from users import operations
 from users.models import ApprovalDecision, ApprovalRequest, User
 
@@ -44,6 +43,8 @@ CALLS = [(path, method) for path, methods in api.get_openapi_schema()["paths"].i
 @cache
 def described() -> Any:
     """The calls as the desk describes them."""
+    from trading.wsgi import application  # noqa: PLC0415 - it asks for the static files, which a run collects first
+
     return schemathesis.openapi.from_wsgi("/api/openapi.json", application)
 
 

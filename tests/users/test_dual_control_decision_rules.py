@@ -5,6 +5,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from django.db import IntegrityError
 
 from tests import factories
 from tests.factories import decide, propose
@@ -24,10 +25,13 @@ from tests.users.approvals import (
 )
 from trading.lib import clock
 from users import operations
+from users.acts import UnknownAct
+from users.errors import StaleProof
 from users.models import (
     ApprovalRequest,
     Role,
 )
+from users.operations.rules import PROOF_USED, as_the_database_says
 
 
 @pytest.fixture
@@ -225,3 +229,17 @@ def test_reasons_that_say_nothing(cast: Desk, request_: ApprovalRequest, reason:
         write_decision(request_, cast.approver, reason=reason)
     with refused("approval_reason_meaningful"):
         forged_request(cast, act="user.reject", policy=operations.current_policy("user.reject"), reason=reason)
+
+
+def test_a_proof_that_another_decision_took_at_the_same_moment_is_said_to_be_stale(request_: ApprovalRequest) -> None:
+    assert sql("select contype from pg_constraint where conname = %s", PROOF_USED) == "u"
+
+    with pytest.raises(StaleProof), as_the_database_says(request_):
+        raise IntegrityError(f'duplicate key value violates unique constraint "{PROOF_USED}"')
+    with pytest.raises(IntegrityError, match="of something else"), as_the_database_says(request_):
+        raise IntegrityError("duplicate key value of something else")
+
+
+def test_an_act_that_nobody_registered_has_no_policy(db: None) -> None:
+    with pytest.raises(UnknownAct):
+        operations.current_policy("nothing.at_all")
