@@ -1,4 +1,4 @@
-"""What a web carries from its start: nothing that only few requests need."""
+"""What a web carries from its start: all that every request needs, nothing that only few do."""
 
 import os
 import subprocess
@@ -8,19 +8,32 @@ from django.conf import settings
 
 # fpdf with its fonts 20 MB, web3 60, ccxt 40.
 HEAVY = ("fpdf", "PIL", "uharfbuzz", "web3", "ccxt", "tronpy")
-PROGRAM = """
+LOADED = """
+import sys
+import trading.wsgi
+print(*(name for name in {heavy} if name in sys.modules))
+"""
+LACKING = """
 import sys
 import trading.wsgi
 from django.urls import get_resolver
+started = set(sys.modules)
 get_resolver().url_patterns
-print(*(name for name in {heavy} if name in sys.modules))
+print(*set(sys.modules) - started)
 """
 
 
-def test_a_web_starts_without_what_few_requests_need() -> None:
+def said_by(program: str) -> list[str]:
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(heavy=HEAVY)],
+        [sys.executable, "-c", program],
         cwd=settings.BASE_DIR, env=os.environ, check=True, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
+    return done.stdout.split()
 
-    assert done.stdout.split() == []
+
+def test_a_web_starts_without_what_few_requests_need() -> None:
+    assert said_by(LOADED.format(heavy=HEAVY)) == []
+
+
+def test_the_first_request_waits_for_no_module_of_the_desk() -> None:
+    assert said_by(LACKING) == []
