@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-MAKE = """create index concurrently if not exists desk_jobs_waiting_idx on procrastinate_jobs (lock)
+MAKE = """create index concurrently desk_jobs_waiting_idx on procrastinate_jobs (lock)
 where status = 'todo' and lock is not null"""
 DROP = "drop index concurrently if exists desk_jobs_waiting_idx"
 
@@ -12,4 +12,5 @@ class Migration(migrations.Migration):
 
     dependencies = [("alerting", "0013_alert_guards"), ("procrastinate", "0041_post_retry_failed_job")]
 
-    operations = [migrations.RunSQL(MAKE, DROP)]
+    # One that was interrupted leaves an index that serves nobody: it is made anew.
+    operations = [migrations.RunSQL([DROP, MAKE], DROP)]
